@@ -1,1 +1,45 @@
-//! Skeleton.
+//! The runtime under brink: executors pinned per core, listeners, connections, timers, mailboxes, HTTP/1.1.
+//!
+//! ```text
+//!   plain threads                                   shard thread i (one executor, one core)
+//!   Broadcast::publish(state) --latest only-->  Mailbox --apply--> Service (core-local, no lock)
+//!   Broadcast::answer(ticket) --channel+bell->     |                  ^ handle(request) -> Outcome
+//!                                                  v                  |
+//!   ShardPool::drain/abort ------------------>  Shard { slots, wheel, tickets, scratch } -- Session -- socket
+//! ```
+//!
+//! This package knows no word of feature flags. A [`Service`] is made once per shard, on the shard's own
+//! thread, and answers each request by an ordinary function: no await, no lock, no shared write. What needs the
+//! outside world returns [`Outcome::Wait`] with a [`TicketId`] and is asked again when the ticket is answered.
+//!
+//! Connection logic (`connection`) is sans-io: bytes in, bytes and steps out. glommio is named in
+//! `driver/glommio.rs` only.
+#![forbid(unsafe_code)]
+
+mod bell;
+mod connection;
+pub mod cpu;
+mod driver;
+pub mod http;
+mod limits;
+mod listener;
+mod mailbox;
+mod output;
+mod pool;
+pub mod preflight;
+mod service;
+mod session;
+mod shard;
+mod slots;
+mod stats;
+mod ticket;
+mod wheel;
+
+pub use listener::{ListenError, bind};
+pub use mailbox::Broadcast;
+pub use output::Shared;
+pub use pool::{Ended, PoolConfig, ShardPool, StartError};
+pub use service::{Attempt, Body, Call, Outcome, Reply, Request, RequestBody, Service};
+pub use session::Timeouts;
+pub use stats::{Counter, Stats};
+pub use ticket::TicketId;

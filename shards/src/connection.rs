@@ -1,0 +1,430 @@
+//! One HTTP/1.1 connection, sans-io: bytes in, answers and the next step out.
+//!
+//! Knows what may follow what: heads, bodies, pipelining, waiting requests, the end. Does no I/O, reads no clock,
+//! holds no buffer while idle: whole requests are handled where they were read, and only an incomplete one is
+//! copied.
+//!
+//! ```text
+//!   Head --complete--> handle --Replied--> Head | Closing
+//!     \--body missing--> Body --complete--^  \--Wait--> Waiting --answer or deadline--> handle
+//! ```
+
+use std::{
+    mem::{self, MaybeUninit},
+    net::IpAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+
+use crate::{
+    http::{
+        chunked::{ChunkError, ChunkedDecoder},
+        date::DateCache,
+        encode::{self, ConnectionHeader},
+        head::{Framing, Head, HeadProgress, Refusal, Version, parse_head},
+        limits::{BODY_BYTES_MAX, HEADERS_MAX},
+    },
+    output::Output,
+    service::{Attempt, Call, Outcome, Request, RequestBody, Service, is_head_only},
+    stats::Stats,
+    ticket::{Board, TicketId},
+};
+
+/// What a connection borrows from its shard while it runs.
+pub struct Host<'h, S: Service> {
+    pub service: &'h mut S,
+    pub tickets: &'h mut Board<S::Answer>,
+    pub output: &'h mut Output,
+    pub date: &'h DateCache,
+    pub stats: &'h Stats,
+    pub shard: usize,
+    pub peer: IpAddr,
+    /// Answers are the last of their connection.
+    pub draining: bool,
+}
+
+/// What the connection wants next, after the output has been sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// More bytes.
+    Read,
+    /// To be called again with no bytes: there is more to do with those it has.
+    Continue,
+    /// The answer to a ticket, by [`Connection::resume`], at the latest after this time.
+    Wait(TicketId, Duration),
+    /// The end. `linger`: the client may still be sending, see [`crate::limits::LINGER`].
+    Close { linger: bool },
+}
+
+/// What the connection is in the middle of; decides which deadline applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    Idle,
+    Head,
+    Body,
+    Waiting,
+    Closing,
+}
+
+#[derive(Default)]
+enum Stage {
+    #[default]
+    Head,
+    Body(Box<Partial>),
+    Waiting(Box<Partial>, TicketId, Duration),
+    Closing {
+        linger: bool,
+    },
+}
+
+/// A request that is not handled yet: its head as received, and the body so far.
+struct Partial {
+    head: Box<[u8]>,
+    body: Vec<u8>,
+    decoder: BodyDecoder,
+    /// The handler was asked about the missing body and wants it.
+    wanted: bool,
+}
+
+enum BodyDecoder {
+    Length(usize),
+    Chunked(ChunkedDecoder),
+}
+
+/// How far a body has come.
+enum BodyProgress {
+    Missing,
+    Complete,
+    Failed(ChunkError),
+}
+
+#[derive(Default)]
+pub struct Connection {
+    stage: Stage,
+    /// Bytes received and not understood yet.
+    held: Vec<u8>,
+    /// Requests handled; tells one partial request from the next.
+    pub requests: u64,
+}
+
+impl Connection {
+    pub fn activity(&self) -> Activity {
+        match self.stage {
+            Stage::Head if self.held.is_empty() => Activity::Idle,
+            Stage::Head => Activity::Head,
+            Stage::Body(_) => Activity::Body,
+            Stage::Waiting(..) => Activity::Waiting,
+            Stage::Closing { .. } => Activity::Closing,
+        }
+    }
+
+    /// Takes received bytes as far as they go.
+    pub fn advance<S: Service>(&mut self, input: &[u8], host: &mut Host<'_, S>) -> Step {
+        if self.held.is_empty() {
+            let used = self.consume(input, host);
+            self.held.extend_from_slice(input.get(used..).unwrap_or(&[]));
+        } else {
+            let mut held = mem::take(&mut self.held);
+            held.extend_from_slice(input);
+            let used = self.consume(&held, host);
+            if used < held.len() {
+                held.drain(..used);
+                self.held = held;
+            }
+        }
+        if let Stage::Closing { .. } = self.stage {
+            self.held = Vec::new();
+        }
+        self.next(host)
+    }
+
+    /// Asks the handler again: the ticket was answered, or not in time.
+    pub fn resume<S: Service>(&mut self, attempt: Attempt<S::Answer>, host: &mut Host<'_, S>) -> Step {
+        if let Stage::Waiting(partial, ticket, _) = mem::take(&mut self.stage) {
+            host.tickets.release(ticket);
+            self.handle_partial(partial, attempt, host);
+        }
+        self.next(host)
+    }
+
+    /// A body did not arrive in time.
+    pub fn refuse_slow_body<S: Service>(&mut self, host: &mut Host<'_, S>) -> Step {
+        self.refuse(408, host);
+        self.next(host)
+    }
+
+    /// Gives back what the connection holds of its shard; it is over.
+    pub fn release<S: Service>(&mut self, tickets: &mut Board<S::Answer>) {
+        if let Stage::Waiting(_, ticket, _) = self.stage {
+            tickets.release(ticket);
+        }
+    }
+
+    fn next<S: Service>(&self, host: &Host<'_, S>) -> Step {
+        match self.stage {
+            Stage::Closing { linger } => Step::Close { linger },
+            Stage::Waiting(_, ticket, limit) => Step::Wait(ticket, limit),
+            _ if host.output.is_full() && !self.held.is_empty() => Step::Continue,
+            _ => Step::Read,
+        }
+    }
+
+    /// Works through the input; returns how much of it is done with.
+    fn consume<S: Service>(&mut self, input: &[u8], host: &mut Host<'_, S>) -> usize {
+        let mut used = 0;
+        loop {
+            let rest = input.get(used..).unwrap_or(&[]);
+            if rest.is_empty() || host.output.is_full() {
+                return used;
+            }
+            let taken = match mem::take(&mut self.stage) {
+                Stage::Head => self.take_head(rest, host),
+                Stage::Body(partial) => Some(self.take_body(partial, rest, host)),
+                stage => {
+                    self.stage = stage;
+                    None
+                }
+            };
+            match taken {
+                Some(taken) => used += taken,
+                None => return used,
+            }
+        }
+    }
+
+    /// `None` if the head is incomplete.
+    fn take_head<S: Service>(&mut self, input: &[u8], host: &mut Host<'_, S>) -> Option<usize> {
+        let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+        let (consumed, head) = match parse_head(input, &mut slots) {
+            HeadProgress::Partial => return None,
+            HeadProgress::Refused(refusal) => {
+                self.refuse(refusal.status(), host);
+                return None;
+            }
+            HeadProgress::Complete { consumed, head } => (consumed, head),
+        };
+        let after = input.get(consumed..).unwrap_or(&[]);
+        let whole = match head.framing {
+            Framing::None => Some(&after[..0]),
+            Framing::Length(length) => usize::try_from(length).ok().and_then(|length| after.get(..length)),
+            Framing::Chunked => None,
+        };
+        if let Framing::Length(length) = head.framing
+            && length > BODY_BYTES_MAX
+        {
+            self.handle_without_body(&head, RequestBody::TooLarge, host);
+            return Some(consumed);
+        }
+        let Some(body) = whole else {
+            let head_bytes = input.get(..consumed).unwrap_or(&[]);
+            let partial = Box::new(Partial::new(head_bytes, head.framing));
+            return Some(consumed + self.take_body(partial, after, host));
+        };
+        if let Some((ticket, limit)) = self.handle(&head, body, Attempt::First, host) {
+            let head_bytes = input.get(..consumed).unwrap_or(&[]);
+            self.wait(Partial::whole(head_bytes, body), ticket, limit);
+        }
+        Some(consumed + body.len())
+    }
+
+    fn take_body<S: Service>(
+        &mut self,
+        mut partial: Box<Partial>,
+        input: &[u8],
+        host: &mut Host<'_, S>,
+    ) -> usize {
+        let (used, progress) = partial.feed(input);
+        match progress {
+            BodyProgress::Complete => self.handle_partial(partial, Attempt::First, host),
+            BodyProgress::Missing if partial.wanted => self.stage = Stage::Body(partial),
+            BodyProgress::Missing => self.ask_about_body(partial, host),
+            BodyProgress::Failed(ChunkError::TooLarge) => {
+                with_head(&partial.head, |head| {
+                    self.handle_without_body(head, RequestBody::TooLarge, host);
+                });
+            }
+            BodyProgress::Failed(_) => self.refuse(400, host),
+        }
+        used
+    }
+
+    /// The body is not all here: the handler may refuse the request before it is read.
+    fn ask_about_body<S: Service>(&mut self, mut partial: Box<Partial>, host: &mut Host<'_, S>) {
+        let head_bytes = mem::take(&mut partial.head);
+        let wanted = with_head(&head_bytes, |head| {
+            let wanted = self.handle_without_body(head, RequestBody::Expected, host);
+            if wanted && head.expect_continue {
+                host.output.bytes.extend_from_slice(encode::CONTINUE);
+            }
+            wanted
+        });
+        if wanted == Some(true) {
+            partial.head = head_bytes;
+            partial.wanted = true;
+            self.stage = Stage::Body(partial);
+        }
+    }
+
+    /// Handles a request whose body is not read. True if the handler wants to read it after all; otherwise it
+    /// is answered and the connection closes, since where the next request begins is not known.
+    fn handle_without_body<S: Service>(
+        &mut self,
+        head: &Head<'_>,
+        body: RequestBody<'_>,
+        host: &mut Host<'_, S>,
+    ) -> bool {
+        let start = host.output.bytes.len();
+        let may_read = body == RequestBody::Expected;
+        match ask(head, body, true, Attempt::First, host) {
+            Some(Outcome::ReadBody) if may_read => return true,
+            Some(Outcome::Wait(ticket, _)) => {
+                // The answer may come before the body: read the body first, ask again then.
+                host.tickets.release(ticket);
+                if may_read {
+                    return true;
+                }
+                self.refuse(413, host);
+            }
+            Some(Outcome::Replied) => {
+                self.replied(host);
+                self.stage = Stage::Closing { linger: true };
+            }
+            Some(Outcome::ReadBody) | None => self.panicked(start, host),
+        }
+        false
+    }
+
+    fn handle_partial<S: Service>(
+        &mut self,
+        partial: Box<Partial>,
+        attempt: Attempt<S::Answer>,
+        host: &mut Host<'_, S>,
+    ) {
+        let waiting = with_head(&partial.head, |head| {
+            self.handle(head, &partial.body, attempt, host)
+        });
+        if let Some(Some((ticket, limit))) = waiting {
+            self.wait(partial, ticket, limit);
+        }
+    }
+
+    /// Handles a whole request; returns the ticket if it has to wait.
+    fn handle<S: Service>(
+        &mut self,
+        head: &Head<'_>,
+        body: &[u8],
+        attempt: Attempt<S::Answer>,
+        host: &mut Host<'_, S>,
+    ) -> Option<(TicketId, Duration)> {
+        let start = host.output.bytes.len();
+        let closes = !head.keep_alive || host.draining;
+        match ask(head, RequestBody::Complete(body), closes, attempt, host) {
+            Some(Outcome::Replied) => {
+                self.replied(host);
+                self.stage = if closes { Stage::Closing { linger: false } } else { Stage::Head };
+            }
+            Some(Outcome::Wait(ticket, limit)) => return Some((ticket, limit)),
+            Some(Outcome::ReadBody) | None => self.panicked(start, host),
+        }
+        None
+    }
+
+    fn replied<S: Service>(&mut self, host: &Host<'_, S>) {
+        host.stats.requests.increment();
+        self.requests += 1;
+    }
+
+    fn wait(&mut self, partial: impl Into<Box<Partial>>, ticket: TicketId, limit: Duration) {
+        self.stage = Stage::Waiting(partial.into(), ticket, limit);
+    }
+
+    fn refuse<S: Service>(&mut self, status: u16, host: &mut Host<'_, S>) {
+        encode::refusal(&mut host.output.bytes, status, host.date);
+        host.stats.refused.increment();
+        host.stats.requests.increment();
+        self.stage = Stage::Closing { linger: true };
+    }
+
+    /// A handler panicked: whatever it wrote is taken back, this connection ends, others go on.
+    fn panicked<S: Service>(&mut self, start: usize, host: &mut Host<'_, S>) {
+        host.output.truncate(start);
+        host.stats.panics.increment();
+        self.refuse(500, host);
+    }
+}
+
+/// Asks the handler; `None` if it panicked.
+fn ask<S: Service>(
+    head: &Head<'_>,
+    body: RequestBody<'_>,
+    closes: bool,
+    attempt: Attempt<S::Answer>,
+    host: &mut Host<'_, S>,
+) -> Option<Outcome> {
+    let request = Request { head, body, peer: host.peer };
+    let mut call = Call {
+        attempt,
+        version: head.version,
+        head_only: is_head_only(&head.method),
+        connection: connection_header(head, closes),
+        shard: host.shard,
+        tickets: host.tickets,
+        output: host.output,
+        date: host.date,
+    };
+    let service = &mut *host.service;
+    catch_unwind(AssertUnwindSafe(|| service.handle(&request, &mut call))).ok()
+}
+
+fn connection_header(head: &Head<'_>, closes: bool) -> ConnectionHeader {
+    match (closes, head.version) {
+        (true, _) => ConnectionHeader::Close,
+        (false, Version::Http10) => ConnectionHeader::KeepAlive,
+        (false, Version::Http11) => ConnectionHeader::None,
+    }
+}
+
+/// Reads a kept head again; it was complete when it was kept.
+fn with_head<T>(bytes: &[u8], then: impl FnOnce(&Head<'_>) -> T) -> Option<T> {
+    let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+    match parse_head(bytes, &mut slots) {
+        HeadProgress::Complete { head, .. } => Some(then(&head)),
+        HeadProgress::Partial | HeadProgress::Refused(_) => {
+            debug_assert!(false, "a head that was kept is complete");
+            None
+        }
+    }
+}
+
+impl Partial {
+    fn new(head: &[u8], framing: Framing) -> Self {
+        let decoder = match framing {
+            Framing::None => BodyDecoder::Length(0),
+            // The caller has compared the length with BODY_BYTES_MAX, which fits.
+            Framing::Length(length) => BodyDecoder::Length(usize::try_from(length).unwrap_or(usize::MAX)),
+            Framing::Chunked => BodyDecoder::Chunked(ChunkedDecoder::new(BODY_BYTES_MAX)),
+        };
+        Self { head: head.into(), body: Vec::new(), decoder, wanted: false }
+    }
+
+    fn whole(head: &[u8], body: &[u8]) -> Self {
+        Self { head: head.into(), body: body.into(), decoder: BodyDecoder::Length(0), wanted: true }
+    }
+
+    /// Takes the part of the input that belongs to the body; returns how much that is.
+    fn feed(&mut self, input: &[u8]) -> (usize, BodyProgress) {
+        match &mut self.decoder {
+            BodyDecoder::Length(length) => {
+                let missing = length.saturating_sub(self.body.len());
+                let taken = missing.min(input.len());
+                self.body.extend_from_slice(input.get(..taken).unwrap_or(&[]));
+                (taken, if taken == missing { BodyProgress::Complete } else { BodyProgress::Missing })
+            }
+            BodyDecoder::Chunked(decoder) => match decoder.decode(input, &mut self.body) {
+                Ok(progress) if progress.done => (progress.consumed, BodyProgress::Complete),
+                Ok(progress) => (progress.consumed, BodyProgress::Missing),
+                Err(error) => (input.len(), BodyProgress::Failed(error)),
+            },
+        }
+    }
+}

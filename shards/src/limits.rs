@@ -1,0 +1,51 @@
+//! Bounds of the connection machinery, each with its derivation. HTTP's own bounds are in `http::limits`.
+
+use std::time::Duration;
+
+/// One read takes at most this much; shared by all connections of a shard, so an idle one has no buffer.
+/// Larger reads gain nothing: a request head is 16 KiB at most and bodies are appended as they come.
+pub const SCRATCH_BYTES: usize = 64 << 10;
+
+/// Answers of pipelined requests are gathered up to this size before they are sent.
+pub const COALESCE_BYTES_MAX: usize = 64 << 10;
+
+/// A shared body up to this size is copied behind its head, so that pipelined answers stay one send; above it
+/// the copy would cost more than the second element of a gathered send.
+pub const COPY_BODY_BYTES_MAX: usize = 8 << 10;
+
+/// The output buffer of a shard keeps at most this capacity between requests.
+pub const OUTPUT_KEPT_BYTES_MAX: usize = 256 << 10;
+
+/// Rounds of one session before it lets the shard's other work run, so that a client that pipelines without
+/// end cannot starve its neighbours.
+pub const ROUNDS_PER_POLL_MAX: u32 = 16;
+
+/// Period of the shard's one timer: date header, deadlines. Deadlines are late by up to twice this.
+pub const TICK: Duration = Duration::from_millis(500);
+
+/// After a refused request: how long and how much of what the client still sends is read and dropped, so that
+/// the answer is not lost to a reset.
+pub const LINGER: Duration = Duration::from_secs(2);
+/// See [`LINGER`]. Twice the body limit, so that one whole refused body fits.
+pub const LINGER_BYTES_MAX: usize = 4 << 20;
+
+/// Pause after a failed accept. Without descriptors accept fails at once and for ever.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Kernel's queue of connections not yet accepted, per listener.
+pub const BACKLOG: i32 = 4096;
+
+/// One peer may hold this share of a shard's connections, in percent: the rest stays free for others. A load
+/// balancer in front is one peer, hence the generous value.
+pub const PEER_SHARE_PERCENT: usize = 90;
+
+/// Descriptors kept free for the executor (4 per shard), channels, logs and upstream calls.
+pub const DESCRIPTORS_RESERVED: u64 = 256;
+
+/// A response may take [`Timeouts::send`](crate::Timeouts) plus one second for each of these bytes: a slower
+/// reader than 64 KiB per second is cut off.
+pub const SEND_BYTES_PER_SECOND_MIN: usize = 64 << 10;
+
+const _: () = assert!(COPY_BODY_BYTES_MAX < COALESCE_BYTES_MAX);
+const _: () = assert!(OUTPUT_KEPT_BYTES_MAX > 2 * COALESCE_BYTES_MAX);
+const _: () = assert!(SCRATCH_BYTES >= crate::http::limits::HEAD_BYTES_MAX);

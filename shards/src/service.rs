@@ -1,0 +1,184 @@
+//! What a program puts on each shard: requests in, outcomes out.
+
+use std::{net::IpAddr, time::Duration};
+
+use crate::{
+    http::{
+        date::DateCache,
+        encode::{ConnectionHeader, HeadWriter},
+        head::{Head, Method, Version},
+    },
+    output::{Output, Shared},
+    ticket::{Board, TicketId},
+};
+
+/// The program on one shard: made on the shard's thread, never moved, never shared.
+pub trait Service: Sized + 'static {
+    /// What control threads publish to every shard: whole, immutable, newest only.
+    type State: Clone + Send + 'static;
+    /// What answers a ticket.
+    type Answer: Send + 'static;
+
+    /// A newer state arrived; requests from here on see it.
+    fn apply(&mut self, state: Self::State);
+
+    /// An answer arrived, before the request that waits for it is asked again.
+    fn note(&mut self, answer: &Self::Answer);
+
+    /// Answers one request. Must not block, and must finish in well under a millisecond.
+    fn handle(&mut self, request: &Request<'_>, call: &mut Call<'_, Self::Answer>) -> Outcome;
+
+    /// The process is about to stop: readiness must turn negative while serving goes on.
+    fn announce_stop(&mut self);
+
+    /// Called about twice a second.
+    ///
+    /// `elapsed` is the time since the shard began.
+    fn tick(&mut self, elapsed: Duration);
+}
+
+/// One request, as the handler sees it.
+pub struct Request<'r> {
+    /// Request line and headers.
+    pub head: &'r Head<'r>,
+    /// The body, or why it is not here.
+    pub body: RequestBody<'r>,
+    /// Address of the TCP peer; IPv4-mapped addresses are shown as IPv4.
+    pub peer: IpAddr,
+}
+
+/// A request's body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestBody<'r> {
+    /// All of it; empty if there is none.
+    Complete(&'r [u8]),
+    /// It is announced and not (all) here. The handler may refuse the request now, or return
+    /// [`Outcome::ReadBody`] to be asked again when it is complete.
+    Expected,
+    /// It is longer than the limit and will not be read; the connection closes after the answer.
+    TooLarge,
+}
+
+/// Why the handler is asked.
+pub enum Attempt<A> {
+    /// For the first time.
+    First,
+    /// The ticket it returned was answered.
+    Answered(A),
+    /// The ticket was not answered in time.
+    TimedOut,
+}
+
+/// What a handler decided.
+#[derive(Debug)]
+#[must_use]
+pub enum Outcome {
+    /// The answer is written.
+    Replied,
+    /// Ask again when the ticket is answered, or after this time.
+    Wait(TicketId, Duration),
+    /// Read the body first; only allowed for [`RequestBody::Expected`].
+    ReadBody,
+}
+
+/// A response's body.
+pub enum Body<'b> {
+    /// `content-length: 0`.
+    Empty,
+    /// No content and no length: 304.
+    None,
+    /// Bytes, copied.
+    Bytes(&'b [u8]),
+    /// A body made once, sent without a copy if it is large.
+    Shared(&'b Shared),
+}
+
+/// One handling of one request: the way to answer it or to wait.
+pub struct Call<'c, A> {
+    pub(crate) attempt: Attempt<A>,
+    pub(crate) version: Version,
+    pub(crate) head_only: bool,
+    pub(crate) connection: ConnectionHeader,
+    pub(crate) shard: usize,
+    pub(crate) tickets: &'c mut Board<A>,
+    pub(crate) output: &'c mut Output,
+    pub(crate) date: &'c DateCache,
+}
+
+impl<A> Call<'_, A> {
+    /// Why the handler is asked.
+    pub fn attempt(&self) -> &Attempt<A> {
+        &self.attempt
+    }
+
+    /// Index of this shard, part of a ticket's return address.
+    pub fn shard(&self) -> usize {
+        self.shard
+    }
+
+    /// Draws a ticket for [`Outcome::Wait`]. A ticket drawn and not returned leaks a seat.
+    pub fn ticket(&mut self) -> TicketId {
+        self.tickets.draw()
+    }
+
+    /// Gives back a ticket that will not be waited for.
+    pub fn discard(&mut self, ticket: TicketId) {
+        self.tickets.release(ticket);
+    }
+
+    /// Begins the answer.
+    pub fn reply(&mut self, status: u16) -> Reply<'_> {
+        Reply {
+            head: HeadWriter::start(self.output, self.version, status),
+            head_only: self.head_only,
+            connection: self.connection,
+            date: self.date,
+        }
+    }
+}
+
+/// An answer being written, straight into the buffer it is sent from.
+#[must_use]
+pub struct Reply<'c> {
+    head: HeadWriter<'c>,
+    head_only: bool,
+    connection: ConnectionHeader,
+    date: &'c DateCache,
+}
+
+impl Reply<'_> {
+    /// Adds one header line.
+    pub fn header(mut self, name: &str, value: &[u8]) -> Self {
+        self.head.header(name, value);
+        self
+    }
+
+    /// Adds lines written beforehand, each `name: value\r\n`.
+    pub fn lines(mut self, lines: &[u8]) -> Self {
+        self.head.raw(lines);
+        self
+    }
+
+    /// Adds length, date and connection headers and the body. For HEAD the body stays away.
+    pub fn send(mut self, body: Body<'_>) -> Outcome {
+        match &body {
+            Body::None => {}
+            Body::Empty => self.head.content_length(0),
+            Body::Bytes(bytes) => self.head.content_length(bytes.len()),
+            Body::Shared(shared) => self.head.content_length(shared.len()),
+        }
+        let output = self.head.finish(self.date, self.connection);
+        match body {
+            _ if self.head_only => {}
+            Body::None | Body::Empty => {}
+            Body::Bytes(bytes) => output.bytes.extend_from_slice(bytes),
+            Body::Shared(shared) => output.append_shared(shared),
+        }
+        Outcome::Replied
+    }
+}
+
+/// Whether a method asks for the head of an answer only.
+pub(crate) fn is_head_only(method: &Method<'_>) -> bool {
+    matches!(method, Method::Head)
+}

@@ -1,0 +1,254 @@
+//! One connection's task: moves bytes between its socket and its [`Connection`], and keeps its deadline.
+//!
+//! A hand-written poll function rather than an async block, so that the shard's scratch buffer and output are
+//! borrowed for one synchronous step and an idle session holds neither.
+
+use std::{
+    net::IpAddr,
+    rc::Rc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use crate::{
+    connection::{Activity, Connection, Host, Step},
+    driver::{Driver, Sock},
+    limits::{LINGER, LINGER_BYTES_MAX, ROUNDS_PER_POLL_MAX, SEND_BYTES_PER_SECOND_MIN},
+    output::Unsent,
+    service::{Attempt, Service},
+    shard::Shard,
+};
+
+/// How long a connection may take for each part of its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From accept to the first byte, and from there to the end of the head; closed without an answer.
+    pub head: Duration,
+    /// From the end of the head to the end of the body; answered 408.
+    pub body: Duration,
+    /// For head and body together, from the first byte; replaces the two above once a byte has come.
+    pub request: Option<Duration>,
+    /// Between an answer and the next request; closed without an answer.
+    pub idle: Duration,
+    /// For sending an answer, plus one second per 64 KiB of it.
+    pub send: Duration,
+}
+
+/// Which deadline is running.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Timer {
+    Fresh,
+    Idle,
+    Head,
+    Body,
+    Wait,
+    Send,
+    Linger,
+}
+
+pub struct Session<D: Driver, S: Service> {
+    shard: Rc<Shard<S>>,
+    socket: D::Sock,
+    slot: usize,
+    peer: IpAddr,
+    connection: Connection,
+    step: Step,
+    unsent: Option<Unsent>,
+    /// The running deadline and the count of requests when it was set.
+    timer: (Timer, u64),
+    lingered: usize,
+    half_closed: bool,
+}
+
+impl<D: Driver, S: Service> Session<D, S> {
+    pub fn new(shard: Rc<Shard<S>>, socket: D::Sock, slot: usize, peer: IpAddr) -> Self {
+        shard.stats.open.set(shard.slots.borrow().len() as u64);
+        let session = Self {
+            shard,
+            socket,
+            slot,
+            peer,
+            connection: Connection::default(),
+            step: Step::Read,
+            unsent: None,
+            timer: (Timer::Fresh, 0),
+            lingered: 0,
+            half_closed: false,
+        };
+        session.set_deadline(session.shard.config.timeouts.head);
+        session
+    }
+
+    /// Runs until the connection is over.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.shard.slots.borrow_mut().park(self.slot, cx.waker()) && self.expired() {
+            return Poll::Ready(());
+        }
+        for _ in 0..ROUNDS_PER_POLL_MAX {
+            if ready!(self.poll_flush(cx)).is_err() {
+                return Poll::Ready(());
+            }
+            self.keep_deadline();
+            let over = match self.step {
+                Step::Read => ready!(self.poll_read(cx)),
+                Step::Continue => {
+                    self.advance(&[]);
+                    false
+                }
+                Step::Wait(ticket, _) => {
+                    let answer = self.shard.tickets.borrow_mut().take(ticket, cx.waker());
+                    let Some(answer) = answer else { return Poll::Pending };
+                    self.resume(Attempt::Answered(answer));
+                    false
+                }
+                Step::Close { linger: false } => true,
+                Step::Close { linger: true } => return self.poll_linger(cx),
+            };
+            if over {
+                return Poll::Ready(());
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Sends what is left of earlier answers.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ()>> {
+        while let Some(unsent) = &mut self.unsent {
+            if unsent.len() == 0 {
+                self.unsent = None;
+                break;
+            }
+            match self.socket.poll_send(cx, unsent.next()) {
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(())),
+                Poll::Ready(Ok(count)) => unsent.sent(count),
+                Poll::Pending => {
+                    self.keep_deadline();
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// True if the connection is over.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if self.shard.drain.is_set() && self.connection.activity() == Activity::Idle {
+            return Poll::Ready(true);
+        }
+        let shard = Rc::clone(&self.shard);
+        let mut scratch = shard.scratch.borrow_mut();
+        match ready!(self.socket.poll_recv(cx, &mut scratch)) {
+            Ok(0) | Err(_) => Poll::Ready(true),
+            Ok(count) => {
+                self.advance(scratch.get(..count).unwrap_or(&[]));
+                Poll::Ready(false)
+            }
+        }
+    }
+
+    fn advance(&mut self, input: &[u8]) {
+        self.with_host(|connection, host| connection.advance(input, host));
+    }
+
+    fn resume(&mut self, attempt: Attempt<S::Answer>) {
+        self.with_host(|connection, host| connection.resume(attempt, host));
+    }
+
+    /// One synchronous step of the connection, and one attempt to send what it wrote.
+    fn with_host(&mut self, step: impl FnOnce(&mut Connection, &mut Host<'_, S>) -> Step) {
+        let shard = &self.shard;
+        let mut output = shard.output.borrow_mut();
+        let mut host = Host {
+            service: &mut *shard.service.borrow_mut(),
+            tickets: &mut shard.tickets.borrow_mut(),
+            output: &mut output,
+            date: &shard.date.borrow(),
+            stats: &shard.stats,
+            shard: shard.config.index,
+            peer: self.peer,
+            draining: shard.drain.is_set(),
+        };
+        self.step = step(&mut self.connection, &mut host);
+        match output.send_with(|parts| self.socket.try_send(parts)) {
+            Ok(unsent) => self.unsent = unsent,
+            // The peer is gone: nothing more can be said to it.
+            Err(_) => self.step = Step::Close { linger: false },
+        }
+    }
+
+    /// A deadline has passed. True if that ends the connection.
+    fn expired(&mut self) -> bool {
+        let waiting = self.unsent.is_none() && matches!(self.timer.0, Timer::Wait);
+        if waiting {
+            self.resume(Attempt::TimedOut);
+            return false;
+        }
+        self.shard.stats.timed_out.increment();
+        if self.unsent.is_none() && self.timer.0 == Timer::Body {
+            self.with_host(|connection, host| connection.refuse_slow_body(host));
+            return false;
+        }
+        true
+    }
+
+    /// Sets the deadline that belongs to what the connection is doing; leaves a running one alone.
+    fn keep_deadline(&mut self) {
+        let timeouts = &self.shard.config.timeouts;
+        let requests = self.connection.requests;
+        let (timer, limit) = match (&self.unsent, self.step, self.connection.activity()) {
+            (Some(unsent), ..) => {
+                let seconds = unsent.len() / SEND_BYTES_PER_SECOND_MIN;
+                (Timer::Send, timeouts.send + Duration::from_secs(seconds as u64))
+            }
+            (None, Step::Wait(_, limit), _) => (Timer::Wait, limit),
+            (None, Step::Close { .. }, _) => (Timer::Linger, LINGER),
+            (None, _, Activity::Head) => (Timer::Head, timeouts.request.unwrap_or(timeouts.head)),
+            (None, _, Activity::Body) => (Timer::Body, timeouts.request.unwrap_or(timeouts.body)),
+            (None, ..) if self.timer == (Timer::Fresh, requests) => return,
+            (None, ..) => (Timer::Idle, timeouts.idle),
+        };
+        let was = std::mem::replace(&mut self.timer, (timer, requests));
+        let whole_request = timeouts.request.is_some();
+        let goes_on = was == (Timer::Head, requests) && timer == Timer::Body && whole_request;
+        if was != self.timer && !goes_on {
+            self.set_deadline(limit);
+        }
+    }
+
+    fn set_deadline(&self, limit: Duration) {
+        let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        let deadline_ms = self.shard.now_ms.get().saturating_add(limit_ms);
+        self.shard.slots.borrow_mut().set_deadline(self.slot, deadline_ms);
+    }
+
+    /// Ends our half and drops what still comes, so that the last answer is not lost to a reset.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.half_closed {
+            let _ = ready!(self.socket.poll_shutdown(cx));
+            self.half_closed = true;
+        }
+        let shard = Rc::clone(&self.shard);
+        let mut scratch = shard.scratch.borrow_mut();
+        for _ in 0..ROUNDS_PER_POLL_MAX {
+            match ready!(self.socket.poll_recv(cx, &mut scratch)) {
+                Ok(0) | Err(_) => return Poll::Ready(()),
+                Ok(count) => self.lingered += count,
+            }
+            if self.lingered > LINGER_BYTES_MAX {
+                return Poll::Ready(());
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl<D: Driver, S: Service> Drop for Session<D, S> {
+    fn drop(&mut self) {
+        self.connection.release::<S>(&mut self.shard.tickets.borrow_mut());
+        let mut slots = self.shard.slots.borrow_mut();
+        slots.leave(self.slot);
+        self.shard.stats.open.set(slots.len() as u64);
+    }
+}

@@ -1,0 +1,222 @@
+//! One shard: what belongs to its core, and the tasks that run on it.
+//!
+//! Everything here is touched by one thread. Tasks: one accepts, one ticks twice a second, one empties the
+//! mailbox, one per connection. Cells are borrowed for the length of a synchronous call, never across an await.
+
+use std::{
+    cell::{Cell, RefCell},
+    future::poll_fn,
+    net::TcpListener,
+    panic::AssertUnwindSafe,
+    rc::Rc,
+    sync::Arc,
+    task::{Poll, Waker},
+    time::{Duration, Instant, SystemTime},
+};
+
+use futures_lite::FutureExt;
+
+use crate::{
+    driver::{Driver, Sock},
+    http::date::DateCache,
+    limits::{ACCEPT_PAUSE, SCRATCH_BYTES, TICK},
+    mailbox::{Mailbox, Order},
+    output::Output,
+    service::Service,
+    session::{Session, Timeouts},
+    slots::Slots,
+    stats::Stats,
+    ticket::Board,
+};
+
+/// What a shard is told at its start.
+#[derive(Debug, Clone, Copy)]
+pub struct ShardConfig {
+    pub index: usize,
+    pub timeouts: Timeouts,
+    pub connections_max: usize,
+    pub connections_per_peer_max: usize,
+}
+
+/// The state of one core.
+pub struct Shard<S: Service> {
+    pub config: ShardConfig,
+    pub service: RefCell<S>,
+    pub tickets: RefCell<Board<S::Answer>>,
+    pub output: RefCell<Output>,
+    pub scratch: RefCell<Box<[u8]>>,
+    pub date: RefCell<DateCache>,
+    pub slots: RefCell<Slots>,
+    pub stats: Arc<Stats>,
+    /// Milliseconds since the shard began, as of the last tick.
+    pub now_ms: Cell<u64>,
+    /// Set by the mailbox task, never taken back.
+    pub drain: Latch,
+    drain_deadline: Cell<Option<Instant>>,
+    began: Instant,
+}
+
+impl<S: Service> Shard<S> {
+    pub fn new(config: ShardConfig, service: S, stats: Arc<Stats>) -> Self {
+        Self {
+            config,
+            service: RefCell::new(service),
+            tickets: RefCell::default(),
+            output: RefCell::default(),
+            scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
+            date: RefCell::new(DateCache::new(unix_seconds())),
+            slots: RefCell::default(),
+            stats,
+            now_ms: Cell::new(0),
+            drain: Latch::default(),
+            drain_deadline: Cell::new(None),
+            began: Instant::now(),
+        }
+    }
+
+    fn tick(&self) {
+        let elapsed = self.began.elapsed();
+        let now_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        self.now_ms.set(now_ms);
+        self.date.borrow_mut().refresh(unix_seconds());
+        self.slots.borrow_mut().advance(now_ms);
+        self.service.borrow_mut().tick(elapsed);
+    }
+
+    fn obey(&self, order: Order<S::Answer>) {
+        match order {
+            Order::Answer(ticket, answer) => {
+                self.service.borrow_mut().note(&answer);
+                self.tickets.borrow_mut().answer(ticket, answer);
+            }
+            Order::AnnounceStop => self.service.borrow_mut().announce_stop(),
+            Order::Drain(deadline) => {
+                self.drain_deadline.set(Some(deadline));
+                self.drain.set();
+                self.slots.borrow().wake_all();
+            }
+        }
+    }
+
+    fn drained(&self) -> bool {
+        let late = self.drain_deadline.get().is_some_and(|deadline| Instant::now() >= deadline);
+        late || self.slots.borrow().len() == 0
+    }
+}
+
+/// Runs a shard until it is told to drain and has done so.
+pub async fn run<D: Driver, S: Service>(shard: Rc<Shard<S>>, listener: TcpListener, mailbox: Mailbox<S>) {
+    D::spawn(tick::<D, S>(Rc::clone(&shard)));
+    D::spawn(empty_mailbox(Rc::clone(&shard), mailbox));
+    accept::<D, S>(&shard, listener).await;
+    // The listener is closed; what is open gets the time that is left.
+    while !shard.drained() {
+        D::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+async fn tick<D: Driver, S: Service>(shard: Rc<Shard<S>>) {
+    loop {
+        D::sleep(TICK).await;
+        shard.tick();
+    }
+}
+
+/// States before orders: a request that goes on sees what was published before its answer.
+async fn empty_mailbox<S: Service>(shard: Rc<Shard<S>>, mailbox: Mailbox<S>) {
+    loop {
+        let orders: Vec<_> = mailbox.orders.try_iter().collect();
+        if let Ok(state) = mailbox.states.try_recv() {
+            shard.service.borrow_mut().apply(state);
+            shard.stats.applied.increment();
+        }
+        orders.into_iter().for_each(|order| shard.obey(order));
+        mailbox.bell.heard().await;
+    }
+}
+
+/// Accepts until the shard drains.
+async fn accept<D: Driver, S: Service>(shard: &Rc<Shard<S>>, listener: TcpListener) {
+    let listener = D::listen(listener);
+    let mut failing = false;
+    while !shard.drain.is_set() {
+        let accepted = async { Some(D::accept(&listener).await) };
+        let stopped = async {
+            shard.drain.reached().await;
+            None
+        };
+        match stopped.or(accepted).await {
+            None => return,
+            Some(Ok(socket)) => {
+                failing = false;
+                admit::<D, S>(shard, socket);
+            }
+            Some(Err(error)) => {
+                shard.stats.accept_errors.increment();
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(shard = shard.config.index, %error, "cannot accept connections");
+                }
+                D::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn admit<D: Driver, S: Service>(shard: &Rc<Shard<S>>, socket: D::Sock) {
+    // A peer that is gone already has no address, and needs no answer.
+    let Ok(peer) = socket.peer().map(|address| address.to_canonical()) else { return };
+    let _ = socket.set_nodelay();
+    let config = &shard.config;
+    let admitted =
+        shard.slots.borrow_mut().admit(peer, config.connections_max, config.connections_per_peer_max);
+    let Some(slot) = admitted else {
+        shard.stats.turned_away.increment();
+        return;
+    };
+    shard.stats.accepted.increment();
+    let mut session = Session::<D, S>::new(Rc::clone(shard), socket, slot, peer);
+    let shard = Rc::clone(shard);
+    D::spawn(async move {
+        let run = AssertUnwindSafe(poll_fn(|cx| session.poll(cx))).catch_unwind();
+        if run.await.is_err() {
+            shard.stats.panics.increment();
+            tracing::error!(shard = shard.config.index, "a connection ended by a panic");
+        }
+    });
+}
+
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// A flag of one thread that tasks can wait for.
+#[derive(Default)]
+pub struct Latch {
+    set: Cell<bool>,
+    waiting: RefCell<Vec<Waker>>,
+}
+
+impl Latch {
+    pub fn is_set(&self) -> bool {
+        self.set.get()
+    }
+
+    fn set(&self) {
+        self.set.set(true);
+        self.waiting.take().into_iter().for_each(Waker::wake);
+    }
+
+    async fn reached(&self) {
+        poll_fn(|cx| {
+            if self.set.get() {
+                return Poll::Ready(());
+            }
+            let mut waiting = self.waiting.borrow_mut();
+            if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+                waiting.push(cx.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+}

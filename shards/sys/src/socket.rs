@@ -1,0 +1,75 @@
+//! Sockets from owned descriptors, and one gathered send that never waits.
+
+use std::{
+    io::{self, IoSlice},
+    net::TcpListener,
+    os::fd::{AsRawFd, FromRawFd, IntoRawFd},
+};
+
+/// Hands a bound, listening socket to the executor of this thread.
+///
+/// # Panics
+/// Outside a glommio executor, as every glommio socket does.
+pub fn listener(listener: TcpListener) -> glommio::net::TcpListener {
+    // SAFETY: `into_raw_fd` gives up ownership of an open, listening descriptor, and the new listener is its
+    // only owner from here on.
+    unsafe { glommio::net::TcpListener::from_raw_fd(listener.into_raw_fd()) }
+}
+
+/// Sends the parts in order with one `sendmsg`, without waiting and without raising `SIGPIPE`.
+///
+/// Accepted sockets of glommio are in blocking mode, hence the flag on each call. Returns how many bytes the
+/// kernel took.
+///
+/// # Errors
+/// `WouldBlock` if the socket's buffer is full; `BrokenPipe`, `ConnectionReset` as the kernel says.
+pub fn send(socket: &impl AsRawFd, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+    // SAFETY: an all-zero `msghdr` is a valid value: null pointers with zero lengths.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    // `IoSlice` is guaranteed to have the layout of `iovec`; the kernel only reads through it.
+    message.msg_iov = parts.as_ptr().cast_mut().cast();
+    message.msg_iovlen = parts.len();
+    // SAFETY: `message` and everything it points to outlive the call, which keeps no pointer; a descriptor that
+    // is not a socket, or is closed, yields an error.
+    let sent =
+        unsafe { libc::sendmsg(socket.as_raw_fd(), &message, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) };
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Read, os::unix::net::UnixStream};
+
+    use super::*;
+
+    fn pair() -> (UnixStream, UnixStream) {
+        UnixStream::pair().expect("a socket pair can be made")
+    }
+
+    #[test]
+    fn parts_arrive_in_order() {
+        let (ours, mut theirs) = pair();
+        let sent = send(&ours, &[IoSlice::new(b"ab"), IoSlice::new(b""), IoSlice::new(b"cde")]);
+        assert_eq!(sent.ok(), Some(5));
+        drop(ours);
+        let mut read = String::new();
+        theirs.read_to_string(&mut read).expect("the peer reads what was sent");
+        assert_eq!(read, "abcde");
+    }
+
+    #[test]
+    fn a_full_socket_says_so_instead_of_waiting() {
+        let (ours, _theirs) = pair();
+        let block = [7u8; 64 << 10];
+        let full = (0..10_000).find_map(|_| send(&ours, &[IoSlice::new(&block)]).err());
+        assert_eq!(full.map(|error| error.kind()), Some(io::ErrorKind::WouldBlock));
+    }
+
+    #[test]
+    fn a_gone_peer_is_an_error_and_no_signal() {
+        let (ours, theirs) = pair();
+        drop(theirs);
+        let error = send(&ours, &[IoSlice::new(b"x")]).err().map(|error| error.kind());
+        assert_eq!(error, Some(io::ErrorKind::BrokenPipe));
+    }
+}
