@@ -1,0 +1,172 @@
+//! Offline mode: a features file instead of an upstream, read at start and, if told so, again and again.
+//!
+//! The thread owns the registry (fixed after the start), the document and the publisher. A bad file on reload
+//! keeps the old data. One document serves every environment, under the environment of each token.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use brink_shards::Broadcast;
+use crossbeam_channel::{Receiver, Sender, bounded, never, select, tick};
+
+use crate::{
+    features::{bootstrap::parse_bootstrap, catalog::Catalog, environment::EnvironmentData, model::Document},
+    messages::Ask,
+    publish::{DataState, Publisher},
+    serve::Edge,
+    tokens::{
+        scope::{Projects, Scope},
+        table::TokenTable,
+    },
+};
+
+/// Why a features file cannot be served. The texts are those of Unleash Edge 20.4.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It cannot be read.
+    #[error("No features file located")]
+    Missing {
+        /// What the system said.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// It is not a features document.
+    #[error("file at path: {path} was invalid due to {reason}")]
+    Invalid {
+        /// The file.
+        path: String,
+        /// The parser's words.
+        reason: String,
+    },
+}
+
+/// Reads and checks a features file, in either format.
+///
+/// # Errors
+/// See [`FileError`].
+pub fn read(path: &Path) -> Result<Document, FileError> {
+    let bytes = std::fs::read(path).map_err(|cause| FileError::Missing { cause })?;
+    parse_bootstrap(&bytes).map_err(|error| FileError::Invalid {
+        path: path.display().to_string(),
+        reason: error.to_string(),
+    })
+}
+
+/// What the offline thread is made of.
+pub struct Setup {
+    /// The file.
+    pub path: PathBuf,
+    /// Its content, as read before the start.
+    pub document: Document,
+    /// How often to read it again.
+    pub reload: Option<Duration>,
+    /// The configured tokens.
+    pub tokens: TokenTable,
+    /// The shards.
+    pub broadcast: Broadcast<Edge>,
+    /// From the shards.
+    pub asks: Receiver<Ask>,
+}
+
+/// Ends the thread when dropped.
+pub struct Stop(#[expect(dead_code, reason = "its drop closes the channel")] Sender<()>);
+
+struct Offline {
+    path: PathBuf,
+    tokens: Arc<TokenTable>,
+    catalog: Catalog,
+    publisher: Publisher,
+    /// The last reload failed; logged when that changes.
+    in_trouble: bool,
+}
+
+/// Publishes the document and starts the thread that keeps it fresh.
+///
+/// # Errors
+/// If the system has no thread left.
+pub fn start(setup: Setup) -> std::io::Result<Stop> {
+    let (stop, stopped) = bounded(0);
+    let broadcast = setup.broadcast;
+    let publisher = Publisher::new(Box::new(move |snapshot| broadcast.publish(snapshot)))?;
+    let tokens = Arc::new(setup.tokens);
+    let mut offline =
+        Offline { path: setup.path, tokens, catalog: Catalog::default(), publisher, in_trouble: false };
+    offline.take_over(setup.document);
+    let (asks, reload) = (setup.asks, setup.reload);
+    std::thread::Builder::new().name("offline".to_owned()).spawn(move || offline.run(&asks, reload, &stopped))?;
+    Ok(Stop(stop))
+}
+
+impl Offline {
+    fn run(&mut self, asks: &Receiver<Ask>, reload: Option<Duration>, stopped: &Receiver<()>) {
+        let reloads = reload.map_or_else(never, tick);
+        loop {
+            let made = self.publisher.made().clone();
+            select! {
+                recv(asks) -> ask => match ask {
+                    Ok(Ask::Encode { scope, coding }) => self.publisher.demand(scope, coding),
+                    // Shards have nobody to ask about tokens in this mode.
+                    Ok(_) => {}
+                    Err(_) => return,
+                },
+                recv(made) -> form => match form {
+                    Ok(form) => self.publisher.accept(form),
+                    Err(_) => return,
+                },
+                recv(reloads) -> _ => self.reload(),
+                recv(stopped) -> _ => return,
+            }
+            self.publisher.sweep();
+        }
+    }
+
+    fn reload(&mut self) {
+        match read(&self.path) {
+            Ok(document) => {
+                if std::mem::take(&mut self.in_trouble) {
+                    tracing::info!(path = %self.path.display(), "The features file can be read again");
+                }
+                self.take_over(document);
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.in_trouble, true) {
+                    tracing::warn!("Could not reload features, the old ones stay: {error}");
+                }
+            }
+        }
+    }
+
+    /// Every environment that a token names gets the same document.
+    fn take_over(&mut self, document: Document) {
+        let mut changed = false;
+        let mut warned = false;
+        let names: HashMap<Arc<str>, ()> = self.tokens.scopes().iter().map(|scope| (key_of(scope), ())).collect();
+        for name in names.into_keys() {
+            let applied = self.catalog.apply(&name, &Projects::All, document.clone());
+            changed |= applied.changed;
+            if applied.changed && !std::mem::replace(&mut warned, true) {
+                for warning in applied.warnings.list() {
+                    tracing::warn!("Odd data in the features file: {warning}");
+                }
+            }
+        }
+        if changed {
+            let Self { catalog, publisher, tokens, .. } = self;
+            publisher.publish(Arc::clone(tokens), true, |scope| data_of(catalog, scope));
+        }
+    }
+}
+
+fn data_of(catalog: &Catalog, scope: &Scope) -> DataState {
+    let environment: Option<&Arc<EnvironmentData>> = catalog.environment(&key_of(scope));
+    environment.map_or(DataState::Uncovered, |environment| DataState::Loaded(Arc::clone(environment)))
+}
+
+/// Opaque tokens name no environment; they share one entry of the catalog, under a name no token can have.
+fn key_of(scope: &Scope) -> Arc<str> {
+    scope.environment.clone().unwrap_or_else(|| ":".into())
+}

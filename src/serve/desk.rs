@@ -1,0 +1,76 @@
+//! The shard's way to the control thread, and what it remembers of the answers.
+
+use std::time::Duration;
+
+use brink_shards::{Call, Outcome, TicketId};
+use crossbeam_channel::Sender;
+
+use super::refusals::Refusals;
+use crate::{
+    messages::{Ask, Verdict, Waiter},
+    tokens::key::TokenKey,
+};
+
+/// How long a request waits for the control thread. Upstream's own limit is 5 s by default; a little more
+/// lets its outcome arrive rather than ours.
+const WAIT: Duration = Duration::from_secs(6);
+
+/// Asks on behalf of requests.
+pub struct Desk {
+    /// `None` in offline mode: there is nobody to ask about tokens.
+    upstream: Option<Sender<Ask>>,
+    control: Sender<Ask>,
+    refusals: Refusals,
+    now_ms: u64,
+}
+
+impl Desk {
+    /// A desk of an edge, which may ask about tokens.
+    pub fn edge(control: Sender<Ask>) -> Self {
+        Self { upstream: Some(control.clone()), ..Self::offline(control) }
+    }
+
+    /// A desk in offline mode, where a token is known or refused.
+    pub fn offline(control: Sender<Ask>) -> Self {
+        Self { upstream: None, control, refusals: Refusals::default(), now_ms: 0 }
+    }
+
+    /// Whether unknown tokens can be asked about at all.
+    pub fn may_ask(&self) -> bool {
+        self.upstream.is_some()
+    }
+
+    /// Whether the token was refused a short while ago.
+    pub fn is_refused(&self, key: TokenKey) -> bool {
+        self.refusals.contains(key, self.now_ms)
+    }
+
+    /// Asks, and lets the request wait. `None` if the control thread has too much to do.
+    pub fn ask(&self, call: &mut Call<'_, Verdict>, ask: impl FnOnce(Waiter) -> Ask) -> Option<Outcome> {
+        let sender = self.upstream.as_ref()?;
+        let ticket: TicketId = call.ticket();
+        if sender.try_send(ask(Waiter { shard: call.shard(), ticket })).is_err() {
+            call.discard(ticket);
+            return None;
+        }
+        Some(Outcome::Wait(ticket, WAIT))
+    }
+
+    /// Says something that needs no answer; false if there was no room.
+    pub fn tell(&self, ask: Ask) -> bool {
+        self.control.try_send(ask).is_ok()
+    }
+
+    /// Remembers refusals.
+    pub fn note(&mut self, verdict: &Verdict) {
+        if let Verdict::Refused { key, remember } = verdict {
+            let remember_ms = u64::try_from(remember.as_millis()).unwrap_or(u64::MAX);
+            self.refusals.insert(*key, self.now_ms.saturating_add(remember_ms));
+        }
+    }
+
+    /// Takes the time.
+    pub fn tick(&mut self, elapsed: Duration) {
+        self.now_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    }
+}

@@ -1,0 +1,94 @@
+//! What a client sees when it does not get what it asked for. Decided here and nowhere else.
+
+use brink_shards::{Body, Call, Outcome, Request};
+
+use super::{cors::Cors, route::Route};
+use crate::messages::Verdict;
+
+const TEXT: &[u8] = b"content-type: text/plain; charset=utf-8\r\n";
+const JSON: &[u8] = b"content-type: application/json\r\n";
+/// SDKs try again after a 503; some stop for good after a 401 or 403. So doubt is always a 503.
+const RETRY: &[u8] = b"retry-after: 1\r\n";
+
+/// Why a request is not answered as asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// The token may not, or the peer may not. 403, empty.
+    Forbidden {
+        /// Methods of the route, if the method was wrong as well.
+        allow: Option<&'static str>,
+    },
+    /// No such path or feature. 404, empty.
+    NotFound,
+    /// 405, empty.
+    MethodNotAllowed {
+        /// Methods of the route.
+        allow: &'static str,
+    },
+    /// A query string that cannot be read. 400 with this text.
+    BadQuery(&'static str),
+    /// The data of the token's scope is not decided yet. 503, empty.
+    Loading,
+    /// No verdict about the token can be had now. 503 with JSON.
+    NoVerdict {
+        /// Status of upstream's answer, if there was one.
+        status: Option<u16>,
+    },
+    /// The readiness probe says no. 503 with JSON.
+    NotReady,
+}
+
+impl Failure {
+    /// A refused token is told the methods if the method is wrong too, as Unleash Edge 20.4 does.
+    pub fn with_allow_of(self, method: &Result<(), Failure>) -> Self {
+        match (self, method) {
+            (Self::Forbidden { .. }, Err(Self::MethodNotAllowed { allow })) => {
+                Self::Forbidden { allow: Some(allow) }
+            }
+            (failure, _) => failure,
+        }
+    }
+
+    /// Writes the answer.
+    pub fn reply(
+        self,
+        cors: &Cors,
+        route: &Route<'_>,
+        request: &Request<'_>,
+        call: &mut Call<'_, Verdict>,
+    ) -> Outcome {
+        let reply = call.reply(self.status());
+        let reply = if route.is_backstage() { reply } else { cors.add(request, reply) };
+        match self {
+            Self::NotFound | Self::Forbidden { allow: None } => reply.send(Body::Empty),
+            Self::Forbidden { allow: Some(allow) } | Self::MethodNotAllowed { allow } => {
+                reply.header("allow", allow.as_bytes()).send(Body::Empty)
+            }
+            Self::BadQuery(text) => reply.lines(TEXT).send(Body::Bytes(text.as_bytes())),
+            Self::Loading => reply.lines(RETRY).send(Body::Empty),
+            Self::NoVerdict { status } => {
+                reply.lines(RETRY).lines(JSON).send(Body::Bytes(explanation(status).as_bytes()))
+            }
+            Self::NotReady => reply.lines(JSON).send(Body::Bytes(
+                br#"{"error":"Edge is not ready to serve requests","status":"NOTREADY"}"#,
+            )),
+        }
+    }
+
+    fn status(self) -> u16 {
+        match self {
+            Self::Forbidden { .. } => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed { .. } => 405,
+            Self::BadQuery(_) => 400,
+            Self::Loading | Self::NoVerdict { .. } | Self::NotReady => 503,
+        }
+    }
+}
+
+fn explanation(status: Option<u16>) -> String {
+    let status = status.unwrap_or(503);
+    format!(
+        r#"{{"explanation":"Received a non 200 status code when trying to validate token upstream","status_code":"{status}"}}"#
+    )
+}

@@ -1,0 +1,82 @@
+//! Who may ask: from the token in the header to the scope it may see (http-api.md 8.1, brink column).
+//!
+//! The token is found by one look-up of its keyed hash; an unknown one is asked about once, by the control
+//! thread, while the request waits. Doubt is a 503, never a 4xx.
+
+use brink_shards::{Attempt, Call, Outcome, Request};
+
+use super::{Edge, failure::Failure};
+use crate::{
+    messages::{Ask, Verdict},
+    tokens::{
+        key::TokenKey,
+        table::{Entry, Standing, TokenKind},
+        token::Token,
+    },
+};
+
+/// What the guard says.
+#[derive(Debug)]
+pub enum Admission {
+    /// The index of the scope that the token sees.
+    Granted(usize),
+    /// It has to be asked first.
+    Wait(Outcome),
+}
+
+const FORBIDDEN: Failure = Failure::Forbidden { allow: None };
+
+impl Edge {
+    /// Admits backend (and untyped) tokens.
+    pub(super) fn admit(
+        &self,
+        request: &Request<'_>,
+        call: &mut Call<'_, Verdict>,
+    ) -> Result<Admission, Failure> {
+        let presented = request.head.find(&self.rules.auth_header).unwrap_or_default().trim_ascii();
+        if presented.is_empty() {
+            return Err(FORBIDDEN);
+        }
+        let key = self.keys.key(presented);
+        match self.replica.token(key) {
+            Some(entry) => may_use_client_api(&entry),
+            None => self.ask_about(key, presented, call),
+        }
+    }
+
+    fn ask_about(
+        &self,
+        key: TokenKey,
+        presented: &[u8],
+        call: &mut Call<'_, Verdict>,
+    ) -> Result<Admission, Failure> {
+        if !self.desk.may_ask() || self.desk.is_refused(key) {
+            return Err(FORBIDDEN);
+        }
+        match call.attempt() {
+            Attempt::First => {}
+            Attempt::Answered(Verdict::Refused { .. }) => return Err(FORBIDDEN),
+            Attempt::Answered(Verdict::Unavailable { status }) => {
+                return Err(Failure::NoVerdict { status: *status });
+            }
+            Attempt::Answered(Verdict::Look | Verdict::Loaded) | Attempt::TimedOut => {
+                return Err(Failure::NoVerdict { status: None });
+            }
+        }
+        let token = Token::from_header(presented).map_err(|_| FORBIDDEN)?;
+        self.desk
+            .ask(call, |waiter| Ask::Validate { key, token, waiter })
+            .map(Admission::Wait)
+            .ok_or(Failure::NoVerdict { status: None })
+    }
+}
+
+fn may_use_client_api(entry: &Entry) -> Result<Admission, Failure> {
+    match (entry.standing, entry.kind) {
+        (Standing::Refused, _) => Err(FORBIDDEN),
+        (_, TokenKind::Frontend | TokenKind::Admin) => Err(FORBIDDEN),
+        (_, TokenKind::Backend | TokenKind::Untyped) => {
+            usize::try_from(entry.scope).map(Admission::Granted).map_err(|_| FORBIDDEN)
+        }
+    }
+}

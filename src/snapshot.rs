@@ -1,0 +1,32 @@
+//! What the control side publishes and the shards serve from: complete, immutable, replaced as a whole.
+//!
+//! Made by the `Publisher` alone. No reader sees half a change: tokens, scopes and readiness of one snapshot
+//! belong together.
+
+use std::sync::Arc;
+
+use crate::{features::view::ScopeView, tokens::table::TokenTable};
+
+/// One state of the world.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// Known tokens; their scopes index into `scopes`.
+    pub tokens: Arc<TokenTable>,
+    /// One state per scope of the table.
+    pub scopes: Box<[ScopeState]>,
+    /// Whether `/internal-backstage/ready` says READY.
+    pub ready: bool,
+}
+
+/// What is known about the data of one scope.
+#[derive(Debug, Clone)]
+pub enum ScopeState {
+    /// There is data.
+    Serving(Arc<ScopeView>),
+    /// A refresh token covers the scope and its first load is not decided yet: 503, try again soon.
+    Loading,
+    /// As `Loading`, in dynamic mode: the request may wait for the load that its own token caused.
+    Fetching,
+    /// No refresh token covers the scope: 403.
+    Uncovered,
+}

@@ -1,0 +1,175 @@
+//! The threads that make the blocking calls: each takes a job, calls upstream, reads the answer, reports.
+//!
+//! Jobs are bounded by what the schedule and the registry let out at once. Parsing happens here, so that a large
+//! document does not hold up the sync thread.
+
+use std::{io, sync::Arc, thread, time::Duration};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use super::refresh::{FETCHES_MAX, Trouble};
+use crate::{
+    features::{environment::EnvironmentData, model::Document, parse::parse_document},
+    tokens::{
+        key::TokenKey,
+        limits::{ASKED_BATCHES_MAX, KNOWN_BATCHES_MAX},
+        record::TokenRecord,
+        refresh::RefreshToken,
+        token::Token,
+        validation::Batch,
+    },
+    upstream::{
+        client::{self, Client},
+        error::CallError,
+    },
+};
+
+/// Threads for fetching and registering: as many as may be under way, but few documents arrive at once.
+const FETCH_THREADS: usize = 4;
+/// Threads for validation; a request waits for each of these calls.
+const VALIDATION_THREADS: usize = 4;
+
+const _: () = assert!(FETCH_THREADS <= FETCHES_MAX);
+const _: () = assert!(VALIDATION_THREADS <= ASKED_BATCHES_MAX + KNOWN_BATCHES_MAX);
+
+/// One fetch.
+pub struct FetchJob {
+    /// Whose.
+    pub key: TokenKey,
+    /// Sent.
+    pub token: Token,
+    /// Of the last answer.
+    pub etag: Option<String>,
+    /// What is known so far; unchanged features are taken from it.
+    pub known: Arc<EnvironmentData>,
+}
+
+/// What a fetch came to.
+pub struct Fetched {
+    /// Whose.
+    pub key: TokenKey,
+    /// `None`: not modified.
+    pub result: Result<Option<Fresh>, Trouble>,
+}
+
+/// A new document.
+pub struct Fresh {
+    /// For the next fetch.
+    pub etag: Option<String>,
+    /// Read and normalised.
+    pub document: Document,
+}
+
+/// What a thread reports.
+pub enum Outcome {
+    /// A validation.
+    Validated(Batch, Result<Vec<TokenRecord>, CallError>),
+    /// A fetch.
+    Fetched(Fetched),
+}
+
+enum Job {
+    Fetch(FetchJob),
+    Register(Token, Vec<String>, Option<String>),
+}
+
+/// The way to the threads; they end when it is dropped.
+pub struct Calls {
+    jobs: Sender<Job>,
+    validations: Sender<Batch>,
+    outcomes: Receiver<Outcome>,
+}
+
+impl Calls {
+    /// Starts the threads.
+    pub fn start(client: &Arc<Client>, interval: Duration) -> io::Result<Self> {
+        let (jobs, job_inbox) = unbounded();
+        let (validations, validation_inbox) = unbounded();
+        let (report, outcomes) = unbounded();
+        for index in 0..FETCH_THREADS {
+            let worker = Worker { client: Arc::clone(client), report: report.clone() };
+            let inbox: Receiver<Job> = job_inbox.clone();
+            let name = format!("fetch-{index}");
+            thread::Builder::new().name(name).spawn(move || inbox.iter().for_each(|job| worker.work(job, interval)))?;
+        }
+        for index in 0..VALIDATION_THREADS {
+            let worker = Worker { client: Arc::clone(client), report: report.clone() };
+            let inbox: Receiver<Batch> = validation_inbox.clone();
+            let name = format!("validate-{index}");
+            thread::Builder::new().name(name).spawn(move || inbox.iter().for_each(|batch| worker.validate(batch)))?;
+        }
+        Ok(Self { jobs, validations, outcomes })
+    }
+
+    /// Where the threads report.
+    pub fn outcomes(&self) -> &Receiver<Outcome> {
+        &self.outcomes
+    }
+
+    /// Fetches features.
+    pub fn fetch(&self, job: FetchJob) {
+        self.order(Job::Fetch(job));
+    }
+
+    /// Registers us as an application of a token; nobody waits for the outcome.
+    pub fn register(&self, token: &RefreshToken) {
+        let projects = token.scope.projects.names().into_iter().map(str::to_owned).collect();
+        let environment = token.scope.environment.as_deref().map(str::to_owned);
+        self.order(Job::Register(token.token.clone(), projects, environment));
+    }
+
+    /// Asks about tokens.
+    pub fn validate(&self, batch: Batch) {
+        // The threads hold the other end until we are dropped.
+        let _ = self.validations.send(batch);
+    }
+
+    fn order(&self, job: Job) {
+        let _ = self.jobs.send(job);
+    }
+}
+
+struct Worker {
+    client: Arc<Client>,
+    report: Sender<Outcome>,
+}
+
+impl Worker {
+    fn work(&self, job: Job, interval: Duration) {
+        match job {
+            Job::Fetch(job) => {
+                let result = self.fetch(&job, interval);
+                self.say(Outcome::Fetched(Fetched { key: job.key, result }));
+            }
+            Job::Register(token, projects, environment) => {
+                let registration = client::Registration { projects, environment, interval };
+                if let Err(error) = self.client.register(token.text(), &registration) {
+                    tracing::debug!("Could not register upstream with {token}: {error}");
+                }
+            }
+        }
+    }
+
+    fn fetch(&self, job: &FetchJob, interval: Duration) -> Result<Option<Fresh>, Trouble> {
+        let answer = self.client.features(job.token.text(), job.etag.as_deref(), interval);
+        match answer.map_err(Trouble::Call)? {
+            client::Fetched::NotModified => Ok(None),
+            client::Fetched::Document { etag, body } => {
+                let document = parse_document(&body, &job.known).map_err(Trouble::Document)?;
+                Ok(Some(Fresh { etag, document }))
+            }
+        }
+    }
+
+    fn validate(&self, batch: Batch) {
+        let tokens: Vec<&str> = batch.tokens().map(Token::text).collect();
+        let result = self.client.validate(&tokens);
+        drop(tokens);
+        self.say(Outcome::Validated(batch, result));
+    }
+
+    fn say(&self, outcome: Outcome) {
+        // Nobody listens any more: the process is ending.
+        let _ = self.report.send(outcome);
+    }
+}

@@ -1,0 +1,89 @@
+//! Which refresh tokens have loaded their data, how their fetches stand, and who waits for a first load.
+
+use std::collections::HashMap;
+
+use super::refresh::Trouble;
+use crate::{
+    messages::Waiter,
+    tokens::{key::TokenKey, scope::Scope},
+};
+
+/// The state of every refresh token's fetches.
+#[derive(Debug, Default)]
+pub struct Loads {
+    targets: HashMap<TokenKey, Target>,
+    /// Scopes that were loaded by a token of theirs, narrower ones included in wider ones. They outlive the
+    /// token: a wider one that takes over must not make loaded data disappear until it has loaded itself.
+    loaded: Vec<Scope>,
+    waiting: Vec<(Scope, Waiter)>,
+}
+
+/// One refresh token's fetches.
+#[derive(Debug)]
+pub struct Target {
+    /// What its answers cover.
+    pub scope: Scope,
+    /// It has had an answer.
+    pub loaded: bool,
+    /// What went wrong at the last fetch; logged when it changes.
+    pub trouble: Option<Trouble>,
+}
+
+impl Loads {
+    /// A token joined the refresh set.
+    pub fn join(&mut self, key: TokenKey, scope: Scope) {
+        self.targets.entry(key).or_insert(Target { scope, loaded: false, trouble: None });
+    }
+
+    /// A token left the refresh set.
+    pub fn leave(&mut self, key: TokenKey) {
+        self.targets.remove(&key);
+    }
+
+    /// The token's fetches.
+    pub fn target(&mut self, key: TokenKey) -> Option<&mut Target> {
+        self.targets.get_mut(&key)
+    }
+
+    /// The token's data has arrived.
+    pub fn loaded(&mut self, key: TokenKey) {
+        let Some(target) = self.targets.get_mut(&key) else { return };
+        target.loaded = true;
+        let scope = &target.scope;
+        if !self.loaded.iter().any(|loaded| loaded.covers(scope)) {
+            self.loaded.retain(|loaded| !scope.covers(loaded));
+            self.loaded.push(scope.clone());
+        }
+    }
+
+    /// The data of an environment is gone.
+    pub fn forget(&mut self, environment: &str) {
+        self.loaded.retain(|scope| scope.environment.as_deref() != Some(environment));
+    }
+
+    /// Whether what a scope sees has been loaded.
+    pub fn has_loaded(&self, scope: &Scope) -> bool {
+        self.loaded.iter().any(|loaded| loaded.covers(scope))
+    }
+
+    /// Whether the first fetch for a scope is on its way and nothing has gone wrong yet.
+    pub fn is_first_under_way(&self, scope: &Scope) -> bool {
+        let mut covering = self.targets.values().filter(|target| target.scope.covers(scope));
+        covering.any(|target| !target.loaded && target.trouble.is_none())
+    }
+
+    /// Lets a request wait for the first load of a scope.
+    pub fn wait(&mut self, scope: Scope, waiter: Waiter) {
+        self.waiting.push((scope, waiter));
+    }
+
+    /// Takes out those whose wait is over: there is data, or no first fetch under way.
+    pub fn decided(&mut self) -> Vec<Waiter> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let (still, over): (Vec<_>, Vec<_>) = waiting
+            .into_iter()
+            .partition(|(scope, _)| !self.has_loaded(scope) && self.is_first_under_way(scope));
+        self.waiting = still;
+        over.into_iter().map(|(_, waiter)| waiter).collect()
+    }
+}

@@ -1,0 +1,216 @@
+//! The sync thread: owner of the token registry, the catalog and the schedule; keeps them as upstream says and
+//! tells the shards.
+//!
+//! ```text
+//!   asks of shards --\                           /--> fetch workers, validation workers (blocking calls)
+//!   outcomes of calls --> Sync: change state --> dispatch what is due
+//!   finished forms --/                           \--> publish if changed, then answer waiting requests
+//! ```
+//!
+//! Blocks on nothing but its inbox. Last good data is never given up because of an answer alone: a 401 or 403
+//! on a fetch makes the token a suspect, and only `/edge/validate` answering 200 without it takes data away.
+
+mod calls;
+mod loads;
+mod refresh;
+mod validate;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use brink_shards::Broadcast;
+use calls::{Calls, Outcome};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
+use loads::Loads;
+use rand::{SeedableRng, rngs::SmallRng};
+
+use crate::{
+    features::catalog::Catalog,
+    messages::{Ask, Verdict, Waiter},
+    publish::{DataState, Publisher},
+    serve::Edge,
+    tokens::{
+        registry::{Coverage, TokenRegistry},
+        scope::Scope,
+        table::TokenTable,
+    },
+    upstream::{client::Client, schedule::Schedule},
+};
+
+/// Unknown tokens that arrive within this time of each other are asked about in one call.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// The loop looks around at least this often, to free what shards gave back.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// What the sync thread is made of.
+pub struct Setup {
+    /// Start-up tokens are in it.
+    pub registry: TokenRegistry,
+    /// Refresh interval.
+    pub interval: Duration,
+    /// Unleash or another edge.
+    pub client: Arc<Client>,
+    /// The shards.
+    pub broadcast: Broadcast<Edge>,
+    /// From the shards.
+    pub asks: Receiver<Ask>,
+    /// For jitter.
+    pub seed: u64,
+}
+
+/// See the module.
+pub struct Sync {
+    registry: TokenRegistry,
+    catalog: Catalog,
+    schedule: Schedule<crate::tokens::key::TokenKey>,
+    loads: Loads,
+    publisher: Publisher,
+    calls: Calls,
+    broadcast: Broadcast<Edge>,
+    asks: Receiver<Ask>,
+    random: SmallRng,
+    waiting: validate::Waiting,
+    /// The registry differs from the published table.
+    tokens_changed: bool,
+    tokens: Arc<TokenTable>,
+    /// Anything differs from the published snapshot.
+    changed: bool,
+    /// To be sent after the next publish.
+    answers: Vec<(Waiter, Verdict)>,
+    /// Asked tokens are gathered until then.
+    gather_until: Option<Instant>,
+}
+
+/// Ends the sync thread when dropped.
+pub struct Stop(#[expect(dead_code, reason = "its drop closes the channel")] Sender<()>);
+
+impl Sync {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// If the system has no thread left.
+    pub fn start(setup: Setup) -> std::io::Result<Stop> {
+        let (stop, stopped) = bounded(0);
+        let broadcast = setup.broadcast.clone();
+        let publisher = Publisher::new(Box::new(move |snapshot| broadcast.publish(snapshot)))?;
+        let calls = Calls::start(&setup.client, setup.interval)?;
+        let mut sync = Self {
+            schedule: Schedule::new(setup.interval),
+            registry: setup.registry,
+            catalog: Catalog::default(),
+            loads: Loads::default(),
+            publisher,
+            calls,
+            broadcast: setup.broadcast,
+            asks: setup.asks,
+            random: SmallRng::seed_from_u64(setup.seed),
+            waiting: validate::Waiting::default(),
+            tokens_changed: true,
+            tokens: Arc::default(),
+            changed: true,
+            answers: Vec::new(),
+            gather_until: None,
+        };
+        std::thread::Builder::new().name("sync".to_owned()).spawn(move || sync.run(&stopped))?;
+        Ok(Stop(stop))
+    }
+
+    fn run(&mut self, stopped: &Receiver<()>) {
+        loop {
+            let now = Instant::now();
+            self.dispatch(now);
+            self.publish();
+            self.answer();
+            let asks = self.asks.clone();
+            let outcomes = self.calls.outcomes().clone();
+            let made = self.publisher.made().clone();
+            select! {
+                recv(asks) -> ask => match ask {
+                    Ok(ask) => self.asked(ask, Instant::now()),
+                    Err(_) => return,
+                },
+                recv(outcomes) -> outcome => match outcome {
+                    Ok(outcome) => self.called(outcome, Instant::now()),
+                    Err(_) => return,
+                },
+                recv(made) -> form => match form {
+                    Ok(form) => self.publisher.accept(form),
+                    Err(_) => return,
+                },
+                recv(stopped) -> _ => return,
+                default(self.idle_for(now)) => { self.publisher.sweep(); }
+            }
+        }
+    }
+
+    /// Starts every call that is due.
+    fn dispatch(&mut self, now: Instant) {
+        if self.gather_until.is_none_or(|until| now >= until) {
+            self.gather_until = None;
+            self.validate_due(now);
+        }
+        self.fetch_due(now);
+    }
+
+    fn idle_for(&self, now: Instant) -> Duration {
+        let validation = match self.gather_until {
+            Some(until) => Some(until),
+            None => self.registry.next_due(now),
+        };
+        let due = [validation, self.schedule.next_due()];
+        let next = due.into_iter().flatten().min();
+        next.map_or(IDLE, |next| next.saturating_duration_since(now).min(IDLE))
+    }
+
+    fn asked(&mut self, ask: Ask, now: Instant) {
+        match ask {
+            Ask::Validate { key, token, waiter } => self.asked_about(key, token, waiter, now),
+            Ask::AwaitData { scope, waiter } => self.await_data(scope, waiter),
+            Ask::Encode { scope, coding } => self.publisher.demand(scope, coding),
+        }
+    }
+
+    fn called(&mut self, outcome: Outcome, now: Instant) {
+        match outcome {
+            Outcome::Validated(batch, result) => self.validated(batch, result, now),
+            Outcome::Fetched(fetched) => self.fetched(fetched, now),
+        }
+    }
+
+    fn publish(&mut self) {
+        if self.tokens_changed {
+            self.tokens = Arc::new(self.registry.table());
+        }
+        if !self.tokens_changed && !self.changed {
+            return;
+        }
+        (self.tokens_changed, self.changed) = (false, false);
+        let Self { registry, catalog, loads, publisher, .. } = self;
+        let ready = !registry.any_known() || catalog.environments().next().is_some();
+        publisher.publish(Arc::clone(&self.tokens), ready, |scope| data_of(registry, catalog, loads, scope));
+    }
+
+    fn answer(&mut self) {
+        for (waiter, verdict) in self.answers.drain(..) {
+            self.broadcast.answer(waiter.shard, waiter.ticket, verdict);
+        }
+    }
+}
+
+/// What is known about the data of a scope. Data that was loaded for a scope stays, whichever token fetches it
+/// later; 403 only when it is certain that no refresh token covers it.
+fn data_of(registry: &TokenRegistry, catalog: &Catalog, loads: &Loads, scope: &Scope) -> DataState {
+    let coverage = registry.coverage(scope);
+    if coverage == Coverage::Outside {
+        return DataState::Uncovered;
+    }
+    let environment = scope.environment.as_deref().and_then(|name| catalog.environment(name));
+    match environment {
+        Some(environment) if loads.has_loaded(scope) => DataState::Loaded(Arc::clone(environment)),
+        _ if coverage == Coverage::Covered && loads.is_first_under_way(scope) => DataState::Fetching,
+        _ => DataState::Loading,
+    }
+}

@@ -1,0 +1,150 @@
+//! Features: fetching them when due, and what follows from each outcome.
+
+use std::{fmt, sync::Arc, time::Instant};
+
+use super::{
+    Sync,
+    calls::{FetchJob, Fetched, Fresh},
+};
+use crate::{
+    features::{catalog::Applied, environment::EnvironmentData, error::DocumentError},
+    messages::{Verdict, Waiter},
+    tokens::{key::TokenKey, refresh::RefreshToken, scope::Scope},
+    upstream::error::CallError,
+};
+
+/// Fetches under way at once.
+pub const FETCHES_MAX: usize = 8;
+
+/// What went wrong with a fetch.
+#[derive(Debug)]
+pub enum Trouble {
+    /// The call.
+    Call(CallError),
+    /// What it brought.
+    Document(DocumentError),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call(error) => error.fmt(f),
+            Self::Document(error) => write!(f, "the answer cannot be used: {error}"),
+        }
+    }
+}
+
+impl Trouble {
+    fn is_like(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+impl Sync {
+    /// Registers a token upstream and fetches with it from now on.
+    pub(super) fn join(&mut self, joined: RefreshToken, now: Instant) {
+        self.schedule.insert(joined.key, now);
+        self.loads.join(joined.key, joined.scope.clone());
+        self.calls.register(&joined);
+        self.changed = true;
+    }
+
+    pub(super) fn fetch_due(&mut self, now: Instant) {
+        for key in self.schedule.due(now, FETCHES_MAX) {
+            match self.fetch_job(key) {
+                Some(job) => self.calls.fetch(job),
+                None => self.schedule.remove(&key),
+            }
+        }
+    }
+
+    fn fetch_job(&mut self, key: TokenKey) -> Option<FetchJob> {
+        let refresh = self.registry.refresh_set().iter().find(|refresh| refresh.key == key)?;
+        let environment = refresh.scope.environment.clone()?;
+        let known = self.catalog.environment(&environment).map(Arc::clone);
+        let known = known.unwrap_or_else(|| Arc::new(EnvironmentData::empty(environment)));
+        let etag = self.schedule.etag(&key).map(str::to_owned);
+        Some(FetchJob { key, token: refresh.token.clone(), etag, known })
+    }
+
+    pub(super) fn await_data(&mut self, scope: Scope, waiter: Waiter) {
+        self.loads.wait(scope, waiter);
+        self.settle_loads();
+    }
+
+    pub(super) fn fetched(&mut self, fetched: Fetched, now: Instant) {
+        let Fetched { key, result } = fetched;
+        match result {
+            Ok(fresh) => self.refreshed(key, fresh, now),
+            Err(trouble) => self.not_refreshed(key, trouble, now),
+        }
+        self.settle_loads();
+    }
+
+    fn refreshed(&mut self, key: TokenKey, fresh: Option<Fresh>, now: Instant) {
+        let Some(target) = self.loads.target(key) else { return };
+        if let Some(trouble) = target.trouble.take() {
+            let scope = describe(&target.scope);
+            tracing::info!(scope, "Features are fetched again, after: {trouble}");
+        }
+        let scope = target.scope.clone();
+        let etag = fresh.as_ref().and_then(|fresh| fresh.etag.clone());
+        if fresh.is_some() {
+            self.schedule.set_etag(&key, etag);
+        }
+        self.schedule.succeeded(&key, now, &mut self.random);
+        let (Some(fresh), Some(environment)) = (fresh, &scope.environment) else { return };
+        let first = !self.loads.has_loaded(&scope);
+        let applied = self.catalog.apply(environment, &scope.projects, fresh.document);
+        self.loads.loaded(key);
+        self.changed |= applied.changed || first;
+        log_applied(&scope, &applied, first);
+    }
+
+    fn not_refreshed(&mut self, key: TokenKey, trouble: Trouble, now: Instant) {
+        let Some(target) = self.loads.target(key) else { return };
+        let scope = target.scope.clone();
+        let is_news = !target.trouble.as_ref().is_some_and(|before| before.is_like(&trouble));
+        if is_news {
+            tracing::warn!(scope = describe(&scope), "Could not fetch features, will keep trying: {trouble}");
+        }
+        let (refused, retry_after) = match &trouble {
+            Trouble::Call(error) => (error.is_refusal(), error.retry_after()),
+            Trouble::Document(_) => (false, None),
+        };
+        target.trouble = Some(trouble);
+        self.schedule.failed(&key, now, retry_after, &mut self.random);
+        // A first load that failed is not under way any more: requests are told instead of kept waiting.
+        self.changed |= !self.loads.has_loaded(&scope);
+        if refused {
+            self.registry.suspect(key, now);
+        }
+    }
+
+    /// Wakes requests whose wait for a first load is over.
+    pub(super) fn settle_loads(&mut self) {
+        let over = self.loads.decided();
+        self.answers.extend(over.into_iter().map(|waiter| (waiter, Verdict::Loaded)));
+    }
+}
+
+fn log_applied(scope: &Scope, applied: &Applied, first: bool) {
+    let scope = describe(scope);
+    if first {
+        tracing::info!(scope, features = applied.after, "Features are loaded");
+    } else if applied.changed && applied.after == 0 && applied.before > 0 {
+        tracing::warn!(scope, before = applied.before, "Upstream says there are no features any more");
+    } else if applied.changed {
+        tracing::debug!(scope, features = applied.after, "Features have changed");
+    }
+    if applied.changed {
+        for warning in applied.warnings.list() {
+            tracing::warn!(scope, "Odd data from upstream: {warning}");
+        }
+    }
+}
+
+fn describe(scope: &Scope) -> String {
+    let environment = scope.environment.as_deref().unwrap_or("*");
+    format!("{}:{environment}", scope.projects.names().join(","))
+}
