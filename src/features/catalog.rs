@@ -34,10 +34,10 @@ pub struct Applied {
 impl Catalog {
     /// Merges an answer that a token with these projects got. `*` and an unknown list (`[]`) replace all
     /// features, named projects those of these projects.
-    pub fn apply(&mut self, environment: &Arc<str>, projects: &Projects, document: Document) -> Applied {
+    pub fn apply(&mut self, environment: &Arc<str>, projects: &Projects, mut document: Document) -> Applied {
         let previous = self.environments.get(environment);
         let before = previous.map_or(0, |previous| previous.features.len());
-        let mut warnings = document.warnings.clone();
+        let mut warnings = std::mem::take(&mut document.warnings);
         note_foreign(projects, &document, &mut warnings);
         let merged = merge(environment, previous.map(|previous| &**previous), projects, document);
         let after = merged.features.len();
@@ -236,6 +236,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
         #[test]
         fn documents_per_project_in_any_order_make_the_union(
             p1 in prop::collection::vec(feature_of(Some("p1")), 0..6),

@@ -106,8 +106,11 @@ fn write_field(
 fn write_value(out: &mut String, kind: &Kind, raw: &str, path: &Path<'_>) -> Result<(), DocumentError> {
     let refuse = || refused(path, kind.expected(), raw);
     let copy_if = |out: &mut String, good: bool| {
+        if !good {
+            return Err(refuse());
+        }
         out.push_str(raw);
-        if good { Ok(()) } else { Err(refuse()) }
+        Ok(())
     };
     match kind {
         Kind::Text => copy_if(out, json::text(raw).is_some()),

@@ -60,26 +60,12 @@ fn read_features(
     known: &EnvironmentData,
     warnings: &mut Warnings,
 ) -> Result<Vec<Arc<Fragment>>, DocumentError> {
-    let by_source: HashMap<u128, &Arc<Fragment>> =
-        known.features.iter().map(|fragment| (fragment.source, fragment)).collect();
-    let mut features = Vec::with_capacity(raws.len());
-    for (index, raw) in raws.iter().enumerate() {
-        let source = source_of(raw.get());
-        features.push(match by_source.get(&source) {
-            Some(fragment) => Arc::clone(fragment),
-            None => {
-                let path = Path::Root("features");
-                Arc::new(Fragment::parse_at(raw.get(), source, &path.index(index))?)
-            }
-        });
-    }
-    keep_last_of_each(
-        &mut features,
-        |a, b| a.name.cmp(&b.name),
-        |fragment| {
-            warnings.note(|| Warning::DuplicateFeature { feature: fragment.name.clone() });
-        },
-    );
+    let known = known.features.iter().map(|fragment| (fragment.source, fragment)).collect();
+    let mut features = read_elements(raws, &Path::Root("features"), &known, Fragment::parse_at)?;
+    let note = |fragment: &Fragment| {
+        warnings.note(|| Warning::DuplicateFeature { feature: fragment.name.clone() });
+    };
+    keep_last_of_each(&mut features, |a, b| a.name.cmp(&b.name), note);
     Ok(features)
 }
 
@@ -88,27 +74,30 @@ fn read_segments(
     known: &EnvironmentData,
     warnings: &mut Warnings,
 ) -> Result<Vec<Arc<SegmentFragment>>, DocumentError> {
-    let by_source: HashMap<u128, &Arc<SegmentFragment>> =
-        known.segments.iter().map(|segment| (segment.source, segment)).collect();
-    let mut segments = Vec::with_capacity(raws.len());
-    for (index, raw) in raws.iter().enumerate() {
-        let source = source_of(raw.get());
-        segments.push(match by_source.get(&source) {
-            Some(segment) => Arc::clone(segment),
-            None => {
-                let path = Path::Root("segments");
-                Arc::new(SegmentFragment::parse_at(raw.get(), source, &path.index(index))?)
-            }
-        });
-    }
-    keep_last_of_each(
-        &mut segments,
-        |a, b| a.id.cmp(&b.id),
-        |segment| {
-            warnings.note(|| Warning::DuplicateSegment { segment: segment.id });
-        },
-    );
+    let known = known.segments.iter().map(|segment| (segment.source, segment)).collect();
+    let mut segments = read_elements(raws, &Path::Root("segments"), &known, SegmentFragment::parse_at)?;
+    let note = |segment: &SegmentFragment| {
+        warnings.note(|| Warning::DuplicateSegment { segment: segment.id });
+    };
+    keep_last_of_each(&mut segments, |a, b| a.id.cmp(&b.id), note);
     Ok(segments)
+}
+
+/// Takes each element from the known ones if its text is known, else parses it.
+fn read_elements<T>(
+    raws: &[&RawValue],
+    path: &Path<'_>,
+    known: &HashMap<u128, &Arc<T>>,
+    parse: impl Fn(&str, u128, &Path<'_>) -> Result<T, DocumentError>,
+) -> Result<Vec<Arc<T>>, DocumentError> {
+    let read = |(index, raw): (usize, &&RawValue)| {
+        let source = source_of(raw.get());
+        match known.get(&source) {
+            Some(element) => Ok(Arc::clone(element)),
+            None => parse(raw.get(), source, &path.index(index)).map(Arc::new),
+        }
+    };
+    raws.iter().enumerate().map(read).collect()
 }
 
 /// Sorts, and of equal ones keeps the one that came last.
@@ -269,6 +258,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
         #[test]
         fn reuse_gives_what_a_fresh_parse_gives(old in features(), new in features(), shared in features()) {
             let before = environment(&wire(&[old, shared.clone()].concat()));

@@ -33,7 +33,7 @@ pub struct ScopeView {
     pub br: Option<Arc<[u8]>>,
     /// The body as zstd; as above.
     pub zstd: Option<Arc<[u8]>>,
-    /// Features the scope would see if they had a project: hidden from every client list.
+    /// Features of the environment that have no project and so are in no client list: worth a warning.
     pub without_project: usize,
 }
 
@@ -304,6 +304,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
         #[test]
         fn a_prefix_body_equals_the_naive_filter(
             features in features(),
@@ -326,6 +328,19 @@ mod tests {
             prop_assert_eq!(&one.identity, &two.identity);
             prop_assert_eq!(one.etag, two.etag);
             prop_assert!(one.identity.len() <= body_bytes_max(&one.environment, &scope));
+        }
+
+        #[test]
+        fn a_backup_of_everything_loses_nothing(features in features()) {
+            let before = environment(&wire(&features));
+            let mut out = Vec::new();
+            write_everything(&before, &mut out);
+            let after = environment(text(&out));
+            let json = |environment: &EnvironmentData| -> Vec<Box<str>> {
+                environment.features.iter().map(|feature| feature.json.clone()).collect()
+            };
+            prop_assert_eq!(json(&before), json(&after));
+            prop_assert_eq!(&before.meta, &after.meta);
         }
 
         #[test]
