@@ -3,7 +3,7 @@
 //! Keys in the order `version`, `features`, `segments` (those a feature in the body refers to; left out if
 //! there are none), `query` (rebuilt from the scope), `meta` (left out if there is none): http-api.md 10.1.
 //! Apart from growing the output nothing is allocated, unless an environment has more segments than
-//! [`INLINE_SEGMENTS_MAX`].
+//! `INLINE_SEGMENTS_MAX`.
 
 use super::environment::EnvironmentData;
 use super::fragment::Fragment;
@@ -42,7 +42,7 @@ pub(super) fn is_visible(projects: &Projects, feature: &Fragment) -> bool {
 impl Selection<'_> {
     /// Appends the body a client gets.
     pub(super) fn write_visible(&self, out: &mut Vec<u8>) {
-        let features = self.environment.with_prefix(self.prefix.unwrap_or_default());
+        let features = self.environment.starting_with(self.prefix.unwrap_or_default());
         self.write(features, |feature| is_visible(self.projects, feature), out);
     }
 

@@ -34,10 +34,10 @@ pub struct Applied {
 impl Catalog {
     /// Merges an answer that a token with these projects got. `*` and an unknown list (`[]`) replace all
     /// features, named projects those of these projects.
-    pub fn apply(&mut self, environment: &Arc<str>, projects: &Projects, document: Document) -> Applied {
+    pub fn apply(&mut self, environment: &Arc<str>, projects: &Projects, mut document: Document) -> Applied {
         let previous = self.environments.get(environment);
         let before = previous.map_or(0, |previous| previous.features.len());
-        let mut warnings = document.warnings.clone();
+        let mut warnings = std::mem::take(&mut document.warnings);
         note_foreign(projects, &document, &mut warnings);
         let merged = merge(environment, previous.map(|previous| &**previous), projects, document);
         let after = merged.features.len();
@@ -86,5 +86,188 @@ fn merge(
 fn note_foreign(projects: &Projects, document: &Document, warnings: &mut Warnings) {
     for feature in document.features.iter().filter(|feature| !projects.sees(feature.project_or_default())) {
         warnings.note(|| Warning::ForeignProject { feature: feature.name.clone() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{document, feature_of, features, wire};
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    fn development() -> Arc<str> {
+        Arc::from("development")
+    }
+
+    fn named(projects: &[&str]) -> Projects {
+        Projects::from_names(projects)
+    }
+
+    fn feature(name: &str, project: Option<&str>, segments: &[i64]) -> Value {
+        json!({"name": name, "enabled": true, "project": project, "strategies": [{"name": "s", "segments": segments}]})
+    }
+
+    fn names(catalog: &Catalog) -> Vec<String> {
+        let environment = catalog.environment("development").expect("applied before");
+        environment.features.iter().map(|feature| feature.name.to_string()).collect()
+    }
+
+    /// The projects of a token, and the features (name and project) of the answer it gets.
+    type Answer<'a> = (&'a [&'a str], &'a [(&'a str, Option<&'a str>)]);
+
+    /// Applies answers in turn and looks at the names that are left.
+    fn check(answers: &[Answer<'_>], expected: &[&str]) {
+        let mut catalog = Catalog::default();
+        for (projects, list) in answers {
+            let list: Vec<Value> = list.iter().map(|(name, project)| feature(name, *project, &[])).collect();
+            catalog.apply(&development(), &named(projects), document(&wire(&list)));
+        }
+        assert_eq!(names(&catalog), expected, "{answers:?}");
+    }
+
+    #[test]
+    fn which_features_an_answer_replaces() {
+        let (p1, p2) = (Some("p1"), Some("p2"));
+        check(&[(&["*"], &[("b", p1), ("a", p2)]), (&["*"], &[("c", p1)])], &["c"]);
+        check(&[(&["p1"], &[("b", p1)]), (&["p2"], &[("a", p2)])], &["a", "b"]);
+        check(&[(&["*"], &[("b", p1), ("a", p2)]), (&["p1"], &[("c", p1)])], &["a", "c"]);
+        check(&[(&["*"], &[("b", p1), ("a", p2)]), (&["p1"], &[])], &["a"]);
+        check(&[(&["*"], &[("a", p1), ("b", p2)]), (&["p1", "p2"], &[("c", p2)])], &["c"]);
+        // An unknown list replaces everything.
+        check(&[(&["*"], &[("a", p1), ("b", p2)]), (&[], &[("c", p2)])], &["c"]);
+        // Without a project it counts as `default`.
+        check(&[(&["*"], &[("a", None), ("b", p1)]), (&["default"], &[])], &["b"]);
+        check(&[(&["*"], &[("a", None), ("b", p1)]), (&["p1"], &[])], &["a"]);
+        // Moved from p1 to p2, whichever token asks first.
+        check(&[(&["*"], &[("a", p1)]), (&["p2"], &[("a", p2)]), (&["p1"], &[])], &["a"]);
+        check(&[(&["*"], &[("a", p1)]), (&["p1"], &[]), (&["p2"], &[("a", p2)])], &["a"]);
+    }
+
+    #[test]
+    fn new_segments_win_and_those_without_a_reference_go() {
+        let mut catalog = Catalog::default();
+        let mut apply = |projects: &[&str], features: &[Value], segments: Value| {
+            let text = json!({"version": 2, "features": features, "segments": segments}).to_string();
+            catalog.apply(&development(), &named(projects), document(&text));
+            let environment = catalog.environment("development").expect("just applied");
+            environment.segments.iter().map(|segment| segment.json.to_string()).collect::<Vec<_>>()
+        };
+        let segment = |id: i64, n: i64| json!({"id": id, "constraints": [], "n": n});
+        let left = apply(
+            &["p1"],
+            &[feature("a", Some("p1"), &[2, 1])],
+            json!([segment(2, 0), segment(1, 0), segment(9, 0)]),
+        );
+        assert_eq!(left, [segment(1, 0).to_string(), segment(2, 0).to_string()]);
+        let left =
+            apply(&["p2"], &[feature("b", Some("p2"), &[2, 3])], json!([segment(2, 5), segment(3, 5)]));
+        assert_eq!(left, [segment(1, 0).to_string(), segment(2, 5).to_string(), segment(3, 5).to_string()]);
+        let left = apply(&["p1"], &[], json!([]));
+        assert_eq!(left, [segment(2, 5).to_string(), segment(3, 5).to_string()]);
+    }
+
+    #[test]
+    fn the_larger_version_and_the_newest_meta_stay() {
+        let mut catalog = Catalog::default();
+        let mut apply = |text: &str| {
+            catalog.apply(&development(), &named(&["p1"]), document(text));
+            let environment = catalog.environment("development").expect("just applied");
+            (environment.version, environment.meta.as_ref().and_then(|meta| meta.revision_id))
+        };
+        assert_eq!(apply(r#"{"version":2,"features":[],"meta":{"revisionId":9}}"#), (2, Some(9)));
+        assert_eq!(apply(r#"{"version":1,"features":[],"meta":{"revisionId":4}}"#), (2, Some(4)));
+        assert_eq!(apply(r#"{"version":3,"features":[]}"#), (3, Some(4)));
+    }
+
+    #[test]
+    fn an_answer_that_changes_nothing_leaves_the_data_alone() {
+        let mut catalog = Catalog::default();
+        let text = wire(&[feature("a", Some("p1"), &[1]), feature("b", Some("p2"), &[])]);
+        let first = catalog.apply(&development(), &Projects::All, document(&text));
+        assert_eq!((first.changed, first.before, first.after), (true, 0, 2));
+        let data = Arc::clone(catalog.environment("development").expect("applied"));
+        let spread: Value = serde_json::from_str(&text).expect("JSON");
+        let spread = serde_json::to_string_pretty(&spread).expect("JSON");
+        for same in [text.as_str(), spread.as_str()] {
+            let again = catalog.apply(&development(), &Projects::All, document(same));
+            assert_eq!((again.changed, again.before, again.after), (false, 2, 2));
+            assert!(Arc::ptr_eq(&data, catalog.environment("development").expect("applied")));
+        }
+    }
+
+    #[test]
+    fn every_kind_of_change_is_noticed() {
+        let base = r#"{"version":2,"features":[{"name":"a","enabled":true,"strategies":[{"name":"s","segments":[1]}]}],"segments":[{"id":1,"constraints":[]}],"meta":{"revisionId":1}}"#;
+        let changes = [
+            (r#""version":2"#, r#""version":3"#),
+            ("true", "false"),
+            (r#""id":1,"#, r#""id":1,"x":0,"#),
+            (r#""revisionId":1"#, r#""revisionId":2"#),
+        ];
+        for (from, to) in changes {
+            let mut catalog = Catalog::default();
+            catalog.apply(&development(), &Projects::All, document(base));
+            let applied =
+                catalog.apply(&development(), &Projects::All, document(&base.replacen(from, to, 1)));
+            assert!(applied.changed, "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn the_first_document_is_a_change_even_if_it_is_empty() {
+        let mut catalog = Catalog::default();
+        let empty = r#"{"version":0,"features":[]}"#;
+        assert!(catalog.environment("development").is_none());
+        assert!(catalog.apply(&development(), &Projects::All, document(empty)).changed);
+        assert!(!catalog.apply(&development(), &Projects::All, document(empty)).changed);
+        assert_eq!(catalog.environments().count(), 1);
+        assert!(catalog.remove("development"));
+        assert!(!catalog.remove("development"));
+    }
+
+    #[test]
+    fn a_feature_nobody_asked_for_is_kept_and_reported() {
+        let mut catalog = Catalog::default();
+        let text = wire(&[feature("a", Some("p2"), &[])]);
+        let applied = catalog.apply(&development(), &named(&["p1"]), document(&text));
+        assert_eq!(applied.warnings.list(), [Warning::ForeignProject { feature: "a".into() }]);
+        assert_eq!(names(&catalog), ["a"]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
+        #[test]
+        fn documents_per_project_in_any_order_make_the_union(
+            p1 in prop::collection::vec(feature_of(Some("p1")), 0..6),
+            p2 in prop::collection::vec(feature_of(Some("p2")), 0..6),
+            rest in prop::collection::vec(prop_oneof![feature_of(Some("default")), feature_of(None)], 0..6),
+            order in Just([0_usize, 1, 2, 0, 1, 2]).prop_shuffle(),
+        ) {
+            let parts = [("p1", &p1), ("p2", &p2), ("default", &rest)];
+            let mut catalog = Catalog::default();
+            for at in order {
+                if let Some((project, list)) = parts.get(at) {
+                    catalog.apply(&development(), &named(&[project]), document(&wire(list)));
+                }
+            }
+            let mut whole = Catalog::default();
+            whole.apply(&development(), &Projects::All, document(&wire(&[p1, p2, rest].concat())));
+            let (parts, whole) = (catalog.environment("development"), whole.environment("development"));
+            prop_assert!(parts.zip(whole).is_some_and(|(parts, whole)| parts.has_same_content(whole)));
+        }
+
+        #[test]
+        fn lists_stay_sorted_and_segments_referred_to(first in features(), second in features()) {
+            let mut catalog = Catalog::default();
+            catalog.apply(&development(), &Projects::All, document(&wire(&first)));
+            catalog.apply(&development(), &named(&["p1"]), document(&wire(&second)));
+            let data = catalog.environment("development").expect("applied");
+            prop_assert!(data.features.is_sorted_by(|a, b| a.name < b.name));
+            prop_assert!(data.segments.is_sorted_by(|a, b| a.id < b.id));
+            let is_referred = |id: i64| data.features.iter().any(|feature| feature.segments.contains(&id));
+            prop_assert!(data.segments.iter().all(|segment| is_referred(segment.id)));
+        }
     }
 }

@@ -39,7 +39,7 @@ impl EnvironmentData {
     }
 
     /// The features whose names begin with `prefix` (case counts; the empty prefix matches all).
-    pub fn with_prefix(&self, prefix: &str) -> &[Arc<Fragment>] {
+    pub fn starting_with(&self, prefix: &str) -> &[Arc<Fragment>] {
         let start = self.features.partition_point(|fragment| *fragment.name < *prefix);
         let tail = self.features.get(start..).unwrap_or_default();
         let end = tail.partition_point(|fragment| fragment.name.starts_with(prefix));
@@ -63,4 +63,41 @@ impl EnvironmentData {
 fn same<T>(mine: &[Arc<T>], others: &[Arc<T>], json: impl Fn(&T) -> &str) -> bool {
     mine.len() == others.len()
         && mine.iter().zip(others).all(|(mine, other)| Arc::ptr_eq(mine, other) || json(mine) == json(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::environment;
+
+    const DOCUMENT: &str = r#"{"version":2,"features":[
+        {"name":"ab","enabled":true},{"name":"B","enabled":true},{"name":"a","enabled":true},
+        {"name":"abc","enabled":true},{"name":"b","enabled":true},{"name":"é","enabled":true}],
+        "segments":[{"id":3,"constraints":[]},{"id":-1,"constraints":[]}]}"#;
+
+    fn check(prefix: &str, expected: &[&str]) {
+        let environment = environment(DOCUMENT);
+        let found: Vec<&str> =
+            environment.starting_with(prefix).iter().map(|feature| &*feature.name).collect();
+        assert_eq!(found, expected, "{prefix:?}");
+    }
+
+    #[test]
+    fn a_prefix_cuts_out_a_run_of_names() {
+        check("", &["B", "a", "ab", "abc", "b", "é"]);
+        check("a", &["a", "ab", "abc"]);
+        check("ab", &["ab", "abc"]);
+        check("abcd", &[]);
+        check("A", &[]);
+        check("é", &["é"]);
+        check("z", &[]);
+    }
+
+    #[test]
+    fn features_and_segments_are_found() {
+        let environment = environment(DOCUMENT);
+        assert_eq!(environment.find("ab").map(|feature| &*feature.name), Some("ab"));
+        assert!(environment.find("abd").is_none());
+        assert_eq!(environment.segment(-1).map(|segment| segment.id), Some(-1));
+        assert!(environment.segment(1).is_none());
+    }
 }

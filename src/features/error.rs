@@ -32,7 +32,7 @@ pub enum DocumentError {
         /// What was there, as in `number 50`.
         found: Box<str>,
     },
-    /// Lists and objects are nested deeper than [`super::json::DEPTH_MAX`].
+    /// Lists and objects are nested deeper than 128 levels, serde_json's bound.
     TooDeep {
         /// The feature, segment or meta object that is too deep.
         path: Box<str>,

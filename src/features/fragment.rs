@@ -32,7 +32,8 @@ pub struct Fragment {
     pub segments: Box<[i64]>,
     /// Operators of its constraints the protocol does not know, sorted, each once.
     pub unknown_operators: Box<[Box<str>]>,
-    /// xxh3-128 of the source text: equal text need not be normalised again.
+    /// xxh3-128 of the source text: equal text need not be normalised again. Not made to withstand an
+    /// attacker; upstream, who could make two texts collide, can send any flag it likes anyway.
     pub source: u128,
 }
 

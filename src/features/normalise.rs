@@ -106,8 +106,11 @@ fn write_field(
 fn write_value(out: &mut String, kind: &Kind, raw: &str, path: &Path<'_>) -> Result<(), DocumentError> {
     let refuse = || refused(path, kind.expected(), raw);
     let copy_if = |out: &mut String, good: bool| {
+        if !good {
+            return Err(refuse());
+        }
         out.push_str(raw);
-        if good { Ok(()) } else { Err(refuse()) }
+        Ok(())
     };
     match kind {
         Kind::Text => copy_if(out, json::text(raw).is_some()),
@@ -240,5 +243,286 @@ impl<'o> Members<'o> {
 
     fn close(self) {
         self.out.push('}');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::extras;
+    use super::super::shape;
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    fn check(shape: &Shape, raw: &str, expected: &str) {
+        let written = normalise(shape, raw, &Path::Root("it"), 0);
+        assert_eq!(written.as_deref().map_err(ToString::to_string), Ok(expected), "{raw}");
+    }
+
+    fn check_refused(shape: &Shape, raw: &str, expected: &str) {
+        let refused = normalise(shape, raw, &Path::Root("it"), 0).map_err(|error| error.to_string());
+        assert_eq!(refused, Err(expected.to_owned()), "{raw}");
+    }
+
+    fn strategy(inner: &str) -> String {
+        format!(r#"{{"name":"f","enabled":true,"strategies":[{{"name":"s"{inner}}}]}}"#)
+    }
+
+    fn check_strategy(raw: &str, expected: &str) {
+        check(&shape::FEATURE, &strategy(raw), &strategy(expected));
+    }
+
+    #[test]
+    fn feature_keys_come_in_order_and_absent_ones_are_left_out() {
+        check(&shape::FEATURE, r#"{"enabled":false,"name":"f"}"#, r#"{"name":"f","enabled":false}"#);
+        check(
+            &shape::FEATURE,
+            r#"{ "dependencies": [], "variants": [], "strategies": [], "project": "p", "impressionData": true,
+                 "stale": false, "enabled": true, "lastSeenAt": "2022-06-15T12:00:00.000Z",
+                 "createdAt": "2022-06-15T12:00:00.120Z", "description": "d", "type": "t", "name": "f" }"#,
+            r#"{"name":"f","type":"t","description":"d","createdAt":"2022-06-15T12:00:00.120Z","lastSeenAt":"2022-06-15T12:00:00Z","enabled":true,"stale":false,"impressionData":true,"project":"p","strategies":[],"variants":[],"dependencies":[]}"#,
+        );
+        check(
+            &shape::FEATURE,
+            r#"{"name":"f","enabled":true,"type":null,"description":null,"createdAt":null,"lastSeenAt":null,
+                "stale":null,"impressionData":null,"project":null,"strategies":null,"variants":null,"dependencies":null}"#,
+            r#"{"name":"f","enabled":true}"#,
+        );
+    }
+
+    #[test]
+    fn strategies_always_have_variants() {
+        check_strategy("", r#","variants":[]"#);
+        check_strategy(r#","variants":null"#, r#","variants":[]"#);
+        check_strategy(
+            r#","variants":[],"parameters":{"b":"2","a":"1"},"constraints":[],"segments":[1,-2],"sortOrder":3"#,
+            r#","sortOrder":3,"segments":[1,-2],"constraints":[],"parameters":{"a":"1","b":"2"},"variants":[]"#,
+        );
+        check_strategy(
+            r#","disabled":null,"title":"t","id":"i""#,
+            r#","variants":[],"disabled":null,"title":"t","id":"i""#,
+        );
+        check_strategy(
+            r#","variants":[{"stickiness":"s","payload":{"value":"v","type":"t"},"weightType":"fix","weight":1,"name":"n"}]"#,
+            r#","variants":[{"name":"n","weight":1,"payload":{"type":"t","value":"v"},"stickiness":"s","weightType":"fix"}]"#,
+        );
+    }
+
+    #[test]
+    fn constraints_always_have_both_flags() {
+        check_strategy(
+            r#","constraints":[{"operator":"IN","contextName":"c"}]"#,
+            r#","constraints":[{"contextName":"c","operator":"IN","caseInsensitive":false,"inverted":false}],"variants":[]"#,
+        );
+        check_strategy(
+            r#","constraints":[{"value":"v","values":["a"],"inverted":true,"caseInsensitive":true,"operator":"FOO","contextName":"c"}]"#,
+            r#","constraints":[{"contextName":"c","operator":"FOO","caseInsensitive":true,"inverted":true,"values":["a"],"value":"v"}],"variants":[]"#,
+        );
+    }
+
+    #[test]
+    fn an_unknown_operator_comes_back_from_an_edge() {
+        check_strategy(
+            r#","constraints":[{"contextName":"c","operator":{"UNKNOWN":"FOO"}}]"#,
+            r#","constraints":[{"contextName":"c","operator":"FOO","caseInsensitive":false,"inverted":false}],"variants":[]"#,
+        );
+    }
+
+    #[test]
+    fn variants_and_dependencies() {
+        check(
+            &shape::FEATURE,
+            r#"{"name":"f","enabled":true,"dependencies":[{"variants":["v"],"enabled":false,"feature":"p"},{"feature":"q"}],
+                "variants":[{"overrides":[{"values":["1"],"contextName":"userId"}],"payload":null,"stickiness":"s",
+                             "weightType":"variable","weight":0,"name":"n"}]}"#,
+            r#"{"name":"f","enabled":true,"variants":[{"name":"n","weight":0,"weightType":"variable","stickiness":"s","overrides":[{"contextName":"userId","values":["1"]}]}],"dependencies":[{"feature":"p","enabled":false,"variants":["v"]},{"feature":"q"}]}"#,
+        );
+    }
+
+    #[test]
+    fn segments_and_meta() {
+        check(
+            &shape::SEGMENT,
+            r#"{"name":"n","constraints":[],"id":-9223372036854775808}"#,
+            r#"{"id":-9223372036854775808,"constraints":[],"name":"n"}"#,
+        );
+        check(&shape::META, "{}", r#"{"etag":null,"revisionId":null,"queryHash":null}"#);
+        check(
+            &shape::META,
+            r#"{"extra":1,"revisionId":21,"etag":"\"76d8:21\""}"#,
+            r#"{"etag":"\"76d8:21\"","revisionId":21,"queryHash":null,"extra":1}"#,
+        );
+    }
+
+    #[test]
+    fn a_key_given_twice_counts_once_with_its_last_value() {
+        check(
+            &shape::FEATURE,
+            r#"{"name":"a","x":1,"y":2,"enabled":true,"x":3,"name":"b"}"#,
+            r#"{"name":"b","enabled":true,"y":2,"x":3}"#,
+        );
+        check_strategy(r#","parameters":{"k":"1","k":"2"}"#, r#","parameters":{"k":"2"},"variants":[]"#);
+    }
+
+    #[test]
+    fn numbers_and_texts_of_unknown_keys_keep_their_spelling() {
+        let odd = r#"{"name":"f","enabled":true,"x":[1e400,123456789012345678901234567890,-0.0,1.50,"\ud800","\u0041"]}"#;
+        check(&shape::FEATURE, odd, odd);
+        let keys = r#"{"name":"f","enabled":true,"é\"\n":1}"#;
+        check(&shape::FEATURE, keys, keys);
+    }
+
+    #[test]
+    fn wrong_shapes_are_refused_with_their_path() {
+        let cases = [
+            ("[]", "it: expected object, found list"),
+            (r#"{"enabled":true}"#, "it.name: expected text, found nothing"),
+            (r#"{"name":null,"enabled":true}"#, "it.name: expected text, found null"),
+            (r#"{"name":7,"enabled":true}"#, "it.name: expected text, found number 7"),
+            (r#"{"name":"\ud800","enabled":true}"#, "it.name: expected text, found text"),
+            (r#"{"name":"f"}"#, "it.enabled: expected boolean, found nothing"),
+            (r#"{"name":"f","enabled":"yes"}"#, "it.enabled: expected boolean, found text"),
+            (r#"{"name":"f","enabled":1}"#, "it.enabled: expected boolean, found number 1"),
+            (r#"{"name":"f","enabled":true,"project":["p"]}"#, "it.project: expected text, found list"),
+            (r#"{"name":"f","enabled":true,"stale":0}"#, "it.stale: expected boolean, found number 0"),
+            (r#"{"name":"f","enabled":true,"createdAt":"soon"}"#, "it.createdAt: expected date, found text"),
+            (r#"{"name":"f","enabled":true,"createdAt":16}"#, "it.createdAt: expected date, found number 16"),
+            (r#"{"name":"f","enabled":true,"strategies":{}}"#, "it.strategies: expected list, found object"),
+            (
+                r#"{"name":"f","enabled":true,"strategies":[null]}"#,
+                "it.strategies[0]: expected object, found null",
+            ),
+            (
+                r#"{"name":"f","enabled":true,"variants":[{"name":"v","weight":1.0}]}"#,
+                "it.variants[0].weight: expected whole number of 64 bits, found number 1.0",
+            ),
+            (
+                r#"{"name":"f","enabled":true,"variants":[{"name":"v","weight":1e400}]}"#,
+                "it.variants[0].weight: expected whole number of 64 bits, found number 1e400",
+            ),
+            (
+                r#"{"name":"f","enabled":true,"variants":[{"name":"v","weight":1,"weightType":"most"}]}"#,
+                "it.variants[0].weightType: expected fix or variable, found text",
+            ),
+            (
+                r#"{"name":"f","enabled":true,"variants":[{"name":"v","weight":1,"payload":{"type":"t"}}]}"#,
+                "it.variants[0].payload.value: expected text, found nothing",
+            ),
+            (
+                r#"{"name":"f","enabled":true,"variants":[{"name":"v","weight":1,"overrides":[{"contextName":"c","values":null}]}]}"#,
+                "it.variants[0].overrides[0].values: expected list, found null",
+            ),
+            (
+                r#"{"name":"f","enabled":true,"dependencies":[{"enabled":true}]}"#,
+                "it.dependencies[0].feature: expected text, found nothing",
+            ),
+        ];
+        for (raw, expected) in cases {
+            check_refused(&shape::FEATURE, raw, expected);
+        }
+    }
+
+    #[test]
+    fn wrong_shapes_in_strategies_are_refused_with_their_path() {
+        let cases = [
+            (r#","parameters":{"rollout":50}"#, "parameters.rollout: expected text, found number 50"),
+            (r#","parameters":{"rollout":null}"#, "parameters.rollout: expected text, found null"),
+            (r#","parameters":[]"#, "parameters: expected object, found list"),
+            (r#","segments":["1"]"#, "segments[0]: expected whole number of 64 bits, found text"),
+            (
+                r#","segments":[9223372036854775808]"#,
+                "segments[0]: expected whole number of 64 bits, found number 9223372036854775808",
+            ),
+            (r#","sortOrder":"1""#, "sortOrder: expected whole number of 64 bits, found text"),
+            (r#","variants":{}"#, "variants: expected list, found object"),
+            (
+                r#","constraints":[{"operator":"IN"}]"#,
+                "constraints[0].contextName: expected text, found nothing",
+            ),
+            (
+                r#","constraints":[{"contextName":"c","operator":7}]"#,
+                "constraints[0].operator: expected operator, found number 7",
+            ),
+            (
+                r#","constraints":[{"contextName":"c","operator":{"KNOWN":"x"}}]"#,
+                "constraints[0].operator: expected operator, found object",
+            ),
+            (
+                r#","constraints":[{"contextName":"c","operator":"IN","inverted":null}]"#,
+                "constraints[0].inverted: expected boolean, found null",
+            ),
+            (
+                r#","constraints":[{"contextName":"c","operator":"IN","values":[1]}]"#,
+                "constraints[0].values[0]: expected text, found number 1",
+            ),
+        ];
+        for (inner, expected) in cases {
+            check_refused(&shape::FEATURE, &strategy(inner), &format!("it.strategies[0].{expected}"));
+        }
+    }
+
+    #[test]
+    fn segments_and_meta_are_checked_too() {
+        check_refused(
+            &shape::SEGMENT,
+            r#"{"constraints":[]}"#,
+            "it.id: expected whole number of 64 bits, found nothing",
+        );
+        check_refused(&shape::SEGMENT, r#"{"id":1}"#, "it.constraints: expected list, found nothing");
+        check_refused(
+            &shape::META,
+            r#"{"revisionId":-1}"#,
+            "it.revisionId: expected unsigned number, found number -1",
+        );
+        check_refused(&shape::META, r#"{"etag":1}"#, "it.etag: expected text, found number 1");
+        let deep = format!(r#"{{"x":{}{}}}"#, "[".repeat(200), "]".repeat(200));
+        check_refused(&shape::META, &deep, "it: nested too deeply");
+    }
+
+    /// An object with all it needs and the extras behind.
+    fn with(mut object: Value, extras: &serde_json::Map<String, Value>) -> Value {
+        let members = object.as_object_mut().expect("an object");
+        members.extend(extras.iter().map(|(key, value)| (key.clone(), value.clone())));
+        object
+    }
+
+    fn feature_full_of(extras: &serde_json::Map<String, Value>) -> Value {
+        let constraint = with(
+            json!({"contextName": "c", "operator": "IN", "caseInsensitive": false, "inverted": false}),
+            extras,
+        );
+        let payload = with(json!({"type": "t", "value": "v"}), extras);
+        let variant = with(json!({"name": "v", "weight": 1, "payload": payload}), extras);
+        let overridden = with(json!({"contextName": "c", "values": []}), extras);
+        let feature_variant =
+            with(json!({"name": "v", "weight": 1, "payload": payload, "overrides": [overridden]}), extras);
+        let strategy = with(json!({"name": "s", "constraints": [constraint], "variants": [variant]}), extras);
+        let dependency = with(json!({"feature": "p"}), extras);
+        with(
+            json!({"name": "f", "enabled": true, "strategies": [strategy], "variants": [feature_variant],
+                   "dependencies": [dependency]}),
+            extras,
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn unknown_keys_survive_at_every_level(extras in extras()) {
+            let feature = feature_full_of(&extras).to_string();
+            check(&shape::FEATURE, &feature, &feature);
+            let constraint = json!({"contextName": "c", "operator": "IN", "caseInsensitive": false, "inverted": false});
+            let constraint = with(constraint, &extras);
+            let segment = with(json!({"id": 1, "constraints": [constraint]}), &extras).to_string();
+            check(&shape::SEGMENT, &segment, &segment);
+            let meta = with(json!({"etag": null, "revisionId": 1, "queryHash": "q"}), &extras).to_string();
+            check(&shape::META, &meta, &meta);
+        }
+
+        #[test]
+        fn blanks_change_nothing(extras in extras()) {
+            let feature = feature_full_of(&extras);
+            let wide = serde_json::to_string_pretty(&feature).expect("JSON");
+            check(&shape::FEATURE, &wide, &feature.to_string());
+        }
     }
 }
