@@ -107,6 +107,11 @@ impl State {
 }
 
 impl Known {
+    /// A record that nobody has asked upstream about; the registry numbers it.
+    pub(super) fn new(identity: Identity, origin: Origin, state: State, grant: Grant) -> Self {
+        Self { identity, origin, state, grant, sequence: 0, setbacks: 0, tried_at: None, in_flight: false }
+    }
+
     /// What the table says; nothing for a token without verdict.
     pub(super) fn standing(&self) -> Option<Standing> {
         match self.state {

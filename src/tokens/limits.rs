@@ -25,10 +25,10 @@ pub const KNOWN_BATCHES_MAX: usize = 2;
 pub const QUEUE_MAX: usize = 1_024;
 
 /// Most tokens held. A text and its record take about 300 bytes: 30 MB, and a table of 100 000 entries
-/// is built in some 10 ms. Tokens of the configuration are admitted beyond it.
+/// is built in some 10 ms (measured). Tokens of the configuration are admitted beyond it.
 pub const TOKENS_MAX: usize = 100_000;
 
-/// Most refusals remembered (security.md 4.1): 40 bytes each, keys only, 5 MB.
+/// Most refusals remembered (security.md 4.1): 48 bytes each, keys only; at most 10 MB with spare room.
 pub const NEGATIVE_MAX: usize = 100_000;
 
 /// How long the first refusal of an asked token holds (tokens.md 4.2).

@@ -158,16 +158,23 @@ impl TokenRegistry {
         }
     }
 
-    /// Adds a token of `--tokens`, to be validated at once. One given twice counts once.
+    /// Adds a token of `--tokens`, to be validated at once. One given twice counts once; one that a backup
+    /// brought before stays valid until its answer.
     pub fn add_startup(&mut self, token: Token, now: Instant) {
         let key = self.key(&token);
-        if self.known.get(&key).is_some_and(|known| known.origin == Origin::Startup) {
-            return;
+        match self.known.get_mut(&key) {
+            Some(known) if known.origin == Origin::Startup => return,
+            Some(known) if known.token().is_some() => known.origin = Origin::Startup,
+            _ => {
+                let grant = Grant::claimed(&token);
+                let identity = Identity::Plain(token);
+                self.insert(key, Known::new(identity, Origin::Startup, State::Undecided, grant));
+            }
         }
-        let grant = Grant::claimed(&token);
-        self.insert(key, Identity::Plain(token), Origin::Startup, State::Undecided, grant);
         self.startup.push(key);
-        self.agenda.set(key, now);
+        if self.known.get(&key).is_some_and(Known::is_unanswered_startup) {
+            self.agenda.set(key, now);
+        }
         self.rebuild_refresh_set();
     }
 
@@ -175,7 +182,8 @@ impl TokenRegistry {
     ///
     /// Usable are validated records of a known kind. They authenticate at once and are validated as soon
     /// as upstream answers. A start-up token found among them counts as valid until its answer; what an
-    /// answer has said already is not touched (persistence.md 8, rule 8).
+    /// answer has said already is not touched (persistence.md 8, rule 8). The table and the refresh set
+    /// may differ afterwards.
     pub fn restore(&mut self, records: impl IntoIterator<Item = TokenRecord>, now: Instant) -> usize {
         let taken = records.into_iter().filter(|record| self.restore_one(record)).count();
         if taken > 0 {
@@ -200,14 +208,18 @@ impl TokenRegistry {
             Some(_) => false,
             None if full => false,
             None => {
-                self.insert(key, Identity::Plain(token), Origin::Restored, State::Presumed, grant);
+                self.insert(
+                    key,
+                    Known::new(Identity::Plain(token), Origin::Restored, State::Presumed, grant),
+                );
                 true
             }
         }
     }
 
     /// Counts undecided start-up tokens of a restored environment as valid until their answer
-    /// (upstream.md 10, row "tokens unreadable"); returns how many.
+    /// (upstream.md 10, row "tokens unreadable"); returns how many. The table and the refresh set may differ
+    /// afterwards.
     pub fn presume_startup(&mut self, environment: &str) -> usize {
         let mut presumed = 0;
         for key in &self.startup {
@@ -230,7 +242,10 @@ impl TokenRegistry {
             return;
         }
         let grant = Grant { kind: TokenKind::Frontend, scope: pretrusted.scope().clone() };
-        self.insert(key, Identity::Masked(pretrusted.masked()), Origin::Pretrusted, State::Trusted, grant);
+        self.insert(
+            key,
+            Known::new(Identity::Masked(pretrusted.masked()), Origin::Pretrusted, State::Trusted, grant),
+        );
     }
 
     /// Adds a token of offline mode: any text (tokens.md 8). Of two with one text the later wins.
@@ -244,10 +259,7 @@ impl TokenRegistry {
         let key = self.hasher.key(text.as_bytes());
         self.insert(
             key,
-            Identity::Masked(mask(text)),
-            Origin::Offline,
-            State::Trusted,
-            Grant { kind, scope },
+            Known::new(Identity::Masked(mask(text)), Origin::Offline, State::Trusted, Grant { kind, scope }),
         );
     }
 
@@ -383,18 +395,10 @@ impl TokenRegistry {
         self.known.len() + self.asked.len() >= TOKENS_MAX
     }
 
-    pub(super) fn insert(
-        &mut self,
-        key: TokenKey,
-        identity: Identity,
-        origin: Origin,
-        state: State,
-        grant: Grant,
-    ) {
-        let (sequence, setbacks, tried_at, in_flight) = (self.sequence, 0, None, false);
+    /// Adds a record, in place of one with the same key.
+    pub(super) fn insert(&mut self, key: TokenKey, known: Known) {
+        self.known.insert(key, Known { sequence: self.sequence, ..known });
         self.sequence += 1;
-        self.known
-            .insert(key, Known { identity, origin, state, grant, sequence, setbacks, tried_at, in_flight });
     }
 
     fn in_order(&self) -> impl Iterator<Item = &Known> {
@@ -434,17 +438,20 @@ impl TokenRegistry {
 
     fn refresh_candidates(&self) -> impl Iterator<Item = (TokenKey, &Known, &Token)> {
         let startup_scopes = self.startup_scopes();
-        self.known.iter().filter_map(move |(key, known)| {
-            let may_fetch = match (self.mode, known.origin) {
-                (Mode::Offline, _) | (_, Origin::Pretrusted | Origin::Offline) => false,
-                (Mode::Dynamic, _) | (Mode::Strict, Origin::Startup) => true,
-                (Mode::Strict, Origin::Restored) => {
-                    startup_scopes.iter().any(|scope| scope.covers(&known.grant.scope))
-                }
-                (Mode::Strict, Origin::Asked) => false,
-            };
-            (may_fetch && known.is_valid_backend()).then(|| Some((*key, known, known.token()?)))?
-        })
+        let valid = self.known.iter().filter(|(_, known)| known.is_valid_backend());
+        let may_fetch = valid.filter(move |(_, known)| self.may_fetch(known, &startup_scopes));
+        may_fetch.filter_map(|(key, known)| Some((*key, known, known.token()?)))
+    }
+
+    fn may_fetch(&self, known: &Known, startup_scopes: &[&Scope]) -> bool {
+        match (self.mode, known.origin) {
+            (Mode::Offline, _) | (_, Origin::Pretrusted | Origin::Offline) => false,
+            (Mode::Dynamic, _) | (Mode::Strict, Origin::Startup) => true,
+            (Mode::Strict, Origin::Restored) => {
+                startup_scopes.iter().any(|scope| scope.covers(&known.grant.scope))
+            }
+            (Mode::Strict, Origin::Asked) => false,
+        }
     }
 
     /// What the start-up tokens claim or were granted, refused ones and frontend tokens left out.

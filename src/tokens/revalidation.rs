@@ -123,7 +123,11 @@ mod tests {
             assert!((0.9..=1.1).contains(&(pause / f64::from(seconds))), "{pause} is not about {seconds}");
             now = round.next(now);
         }
+        round.failed(Vec::new(), now, &mut random);
+        assert_eq!(round.take(now, 9), []);
         round.succeeded();
         assert_eq!(round.take(now, 9), keys(4));
+        round.failed(keys(4), now, &mut random);
+        assert!(round.next(now) - now < RETRY_MIN * 2, "a success ends the growth");
     }
 }

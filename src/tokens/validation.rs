@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     key::TokenKey,
-    known::{Grant, Identity, Origin, State},
+    known::{Grant, Identity, Known, Origin, State},
     limits::{
         ASKED_BATCHES_MAX, BATCH_TOKENS_MAX, KNOWN_BATCHES_MAX, REFUSED_RETRY_MIN, RETRY_MAX, RETRY_MIN,
     },
@@ -232,7 +232,8 @@ impl TokenRegistry {
         let Some(known) = self.known.get_mut(&key) else {
             verdicts.changed = true;
             verdicts.decided.push((key, Decision::Accepted));
-            return self.insert(key, Identity::Plain(token), Origin::Asked, State::Confirmed, grant);
+            return self
+                .insert(key, Known::new(Identity::Plain(token), Origin::Asked, State::Confirmed, grant));
         };
         let unanswered = matches!(known.state, State::Undecided | State::Presumed | State::Refused);
         if known.origin == Origin::Startup && (unanswered || known.grant.kind != grant.kind) {

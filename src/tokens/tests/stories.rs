@@ -1,7 +1,7 @@
 //! What happens to tokens, one story each.
 
 use super::*;
-use crate::tokens::limits::{ASKED_BATCHES_MAX, BATCH_TOKENS_MAX, KNOWN_BATCHES_MAX, QUEUE_MAX};
+use crate::tokens::limits::{ASKED_BATCHES_MAX, BATCH_TOKENS_MAX, KNOWN_BATCHES_MAX, QUEUE_MAX, TOKENS_MAX};
 
 const ALL: usize = BATCH_TOKENS_MAX;
 const STAR: &str = "*:dev.star";
@@ -200,6 +200,31 @@ fn an_unlisted_token_is_refused_for_a_while() {
     story.ask(P1);
     story.exchange(&[P1], vec![listed(KindWord::Backend, P1)]);
     assert_eq!(story.standing(P1), VALID_BACKEND);
+}
+
+#[test]
+fn a_confirmation_wipes_earlier_refusals() {
+    let mut story = Story::begin(Mode::Dynamic, &[]);
+    story.ask(P1);
+    story.exchange(&[P1], vec![]);
+    story.wait(60);
+    story.ask(P1);
+    story.exchange(&[P1], vec![listed(KindWord::Backend, P1)]);
+    story.registry.suspect(key(P1), story.now);
+    story.exchange(&[P1], vec![]);
+    let until = story.now + Duration::from_secs(60);
+    assert_eq!(story.ask(P1), Asked::Refused { until });
+}
+
+#[test]
+fn the_registry_is_bounded() {
+    let mut story = Story::begin(Mode::Dynamic, &[]);
+    let texts = (0..TOKENS_MAX + 2).map(|number| format!("*:dev.{number}"));
+    let taken = story.registry.restore(texts.map(|text| listed(KindWord::Frontend, &text)), story.now);
+    assert_eq!(taken, TOKENS_MAX);
+    assert_eq!((story.ask(P1), story.ask("*:dev.0")), (Asked::Full, Asked::Decided));
+    story.registry.add_startup(token(STAR), story.now);
+    assert_eq!(story.ask(STAR), Asked::Joined);
 }
 
 #[test]
@@ -410,6 +435,18 @@ fn a_backup_authenticates_and_stays_in_the_startup_scope() {
     let verdicts = story.exchange(&[STAR, "p1:dev.sibling", BROWSER], vec![listed(KindWord::Backend, STAR)]);
     assert_eq!(verdicts.revoked, [key("p1:dev.sibling"), key(BROWSER)]);
     assert_eq!((story.standing(P1), story.refreshed()), (VALID_BACKEND, vec![P1]));
+}
+
+#[test]
+fn a_backup_may_come_before_the_startup_tokens() {
+    let mut story = Story::begin(Mode::Strict, &[]);
+    story.registry.restore([listed(KindWord::Backend, STAR)], story.now);
+    assert!(story.refreshed().is_empty(), "no start-up scope yet");
+    story.registry.add_startup(token(STAR), story.now);
+    assert_eq!((story.standing(STAR), story.refreshed()), (VALID_BACKEND, vec![STAR]));
+    assert!(story.registry.startup_undecided());
+    let verdicts = story.exchange(&[STAR], vec![listed(KindWord::Backend, STAR)]);
+    assert!(!verdicts.changed && !story.registry.startup_undecided());
 }
 
 #[test]
