@@ -80,3 +80,73 @@ impl Scope {
         self.environment == other.environment && self.projects.covers(&other.projects)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn scope(environment: &str, projects: &[&str]) -> Scope {
+        Scope { environment: Some(environment.into()), projects: Projects::from_names(projects) }
+    }
+
+    #[test]
+    fn reading_sorts_and_drops_duplicates() {
+        assert_eq!(Projects::from_names(["b", "a", "b"]).names(), ["a", "b"]);
+        assert_eq!(Projects::from_names(["b", "*"]), Projects::All);
+        assert_eq!(Projects::from_names::<&str>([]).names(), [""; 0]);
+    }
+
+    #[test]
+    fn covers_as_the_contract_says() {
+        #[track_caller]
+        fn check(mine: &[&str], theirs: &[&str], expected: bool) {
+            let (mine, theirs) = (scope("dev", mine), scope("dev", theirs));
+            assert_eq!(mine.covers(&theirs), expected, "{mine:?} covers {theirs:?}");
+        }
+        check(&["*"], &["*"], true);
+        check(&["*"], &["p1"], true);
+        check(&["p1"], &["*"], false);
+        check(&["p1"], &["p1"], true);
+        check(&["p1"], &["p2"], false);
+        check(&["p1", "p2"], &["p2"], true);
+        check(&["p2"], &["p1", "p2"], false);
+        check(&["p1"], &[], true);
+        check(&[], &["p1"], false);
+        check(&[], &[], true);
+    }
+
+    #[test]
+    fn another_environment_is_never_covered() {
+        let opaque = Scope { environment: None, projects: Projects::All };
+        assert!(!scope("dev", &["*"]).covers(&scope("prod", &["*"])));
+        assert!(!scope("dev", &["*"]).covers(&opaque) && !opaque.covers(&scope("dev", &["*"])));
+    }
+
+    #[test]
+    fn lists_show_everything_to_star_and_to_unknown_projects() {
+        #[track_caller]
+        fn check(projects: &[&str], everything: bool, sees_p1: bool) {
+            let projects = Projects::from_names(projects);
+            assert_eq!((projects.is_everything(), projects.sees("p1")), (everything, sees_p1));
+        }
+        check(&["*"], true, true);
+        check(&[], true, true);
+        check(&["p1", "p2"], false, true);
+        check(&["p2"], false, false);
+    }
+
+    proptest! {
+        #[test]
+        fn covering_is_a_partial_order(
+            sets in proptest::collection::vec(proptest::collection::vec("[ab*]", 0..3), 3)
+        ) {
+            let of: Vec<Projects> = sets.iter().map(Projects::from_names).collect();
+            let [a, b, c] = [&of[0], &of[1], &of[2]];
+            prop_assert!(a.covers(a));
+            prop_assert!(!(a.covers(b) && b.covers(a)) || a == b);
+            prop_assert!(!(a.covers(b) && b.covers(c)) || a.covers(c));
+        }
+    }
+}
