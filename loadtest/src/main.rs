@@ -1,7 +1,8 @@
 //! Load-test kit.
+mod bare;
+mod failure;
 mod generate;
-fn main() {
-    for p in generate::plan::ALL {
-        println!("{}", generate::census::Census::of(&generate::document(p, generate::DEFAULT_SEED)));
-    }
-}
+mod http;
+mod open;
+mod poll;
+fn main() {}
