@@ -13,7 +13,20 @@ mod strategy;
 mod variant;
 mod words;
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 pub use document::document;
+use plan::Plan;
+
+use crate::failure::Failure;
 
 /// The seed of every published figure.
 pub const DEFAULT_SEED: u64 = 20_260_601;
+
+/// Writes the document of a plan into a folder, as `small.json` and so on.
+pub fn write_into(folder: &Path, plan: &Plan, seed: u64) -> Result<PathBuf, Failure> {
+    let path = folder.join(format!("{}.json", plan.name));
+    fs::write(&path, document(plan, seed)).map_err(Failure::io(format!("write {}", path.display())))?;
+    Ok(path)
+}

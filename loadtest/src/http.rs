@@ -7,5 +7,5 @@
 mod answer;
 mod request;
 
-pub use answer::{AnswerReader, Broken, Progress};
+pub use answer::{AnswerReader, Progress};
 pub use request::{Header, Request};

@@ -167,6 +167,8 @@ impl Driver {
     fn lose(&mut self, number: usize) {
         if let Some(connection) = self.connections.get_mut(number) {
             connection.forget();
+            // Without this a closed socket would report its end for ever.
+            let _ = self.poll.remove(connection.stream());
         }
         self.report.lost();
     }

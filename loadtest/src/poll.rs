@@ -51,6 +51,11 @@ impl Poll {
         Ok(epoll::modify(&self.epoll, source, EventData::new_u64(number as u64), interest.flags())?)
     }
 
+    /// Stops watching a source.
+    pub fn remove(&self, source: impl AsFd) -> io::Result<()> {
+        Ok(epoll::delete(&self.epoll, source)?)
+    }
+
     /// Waits, at most for the time given, and puts the numbers of the sources with events into `ready`.
     pub fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<usize>) -> io::Result<()> {
         ready.clear();
