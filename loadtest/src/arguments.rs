@@ -1,0 +1,198 @@
+//! The command line. clap appears here and in the names of cases only.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::case::Case;
+use crate::generate::DEFAULT_SEED;
+use crate::generate::plan::{self, Plan};
+use crate::http::Header;
+
+/// Measures brink from outside: documents, a floor, comparisons, and load.
+#[derive(Parser, Debug)]
+#[command(name = "brink-loadtest", version)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Write reproducible documents in the shape of GET /api/client/features.
+    Generate(Generate),
+    /// Serve one answer with the least possible work, as a floor to compare with.
+    Bare(Bare),
+    /// Measure bare, brink and a peer side by side with wrk.
+    Compare(Compare),
+    /// Measure CPU per request of brink with one worker and with two.
+    Scale(Scale),
+    /// Measure memory and CPU of idle connections.
+    Idle(Idle),
+    /// Measure the time from start to the first answer.
+    Startup(Startup),
+    /// Send requests on a fixed schedule and report latencies.
+    Open(Open),
+}
+
+/// A document, or all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Size {
+    Small,
+    Large,
+    Huge,
+    All,
+}
+
+impl Size {
+    pub fn plans(self) -> Vec<&'static Plan> {
+        match self {
+            Self::Small => vec![&plan::SMALL],
+            Self::Large => vec![&plan::LARGE],
+            Self::Huge => vec![&plan::HUGE],
+            Self::All => plan::ALL.to_vec(),
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub struct Generate {
+    pub size: Size,
+    /// Folder to write into, as small.json and so on [default: the current one].
+    #[arg(long, conflicts_with = "out")]
+    pub dir: Option<PathBuf>,
+    /// File for a single document; - is standard output.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    #[arg(long, default_value_t = DEFAULT_SEED)]
+    pub seed: u64,
+}
+
+#[derive(Args, Debug)]
+pub struct Bare {
+    /// Port on 127.0.0.1.
+    #[arg(long)]
+    pub port: u16,
+    /// File to answer with.
+    #[arg(long, conflicts_with = "bytes")]
+    pub body: Option<PathBuf>,
+    /// Answer with so many bytes instead.
+    #[arg(long, default_value_t = 0)]
+    pub bytes: usize,
+    /// Status of the answer; 204 and 304 have no body.
+    #[arg(long, default_value_t = 200)]
+    pub status: u16,
+    /// Leave the body out, whatever its size.
+    #[arg(long)]
+    pub no_content: bool,
+}
+
+/// The servers of a measurement.
+#[derive(Args, Debug)]
+pub struct Servers {
+    /// The brink program.
+    #[arg(long)]
+    pub brink: PathBuf,
+    /// Another program with the command line of Unleash Edge.
+    #[arg(long)]
+    pub peer: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Rounds {
+    /// Seconds of each round.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+    /// Rounds of which the median counts.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub rounds: u16,
+    /// Connections of wrk.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
+    pub connections: u16,
+    /// Cases to measure [default: identity, gzip, 304, 403, health].
+    #[arg(long, value_delimiter = ',')]
+    pub cases: Vec<Case>,
+    #[arg(long, default_value_t = DEFAULT_SEED)]
+    pub seed: u64,
+    /// Write all figures as JSON, too.
+    #[arg(long)]
+    pub json: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Compare {
+    #[command(flatten)]
+    pub servers: Servers,
+    #[command(flatten)]
+    pub rounds: Rounds,
+    /// Documents to serve.
+    #[arg(long, value_delimiter = ',', default_value = "all")]
+    pub documents: Vec<Size>,
+    /// Core of the servers.
+    #[arg(long, default_value_t = 0)]
+    pub server_core: usize,
+    /// Core of wrk.
+    #[arg(long, default_value_t = 1)]
+    pub load_core: usize,
+}
+
+#[derive(Args, Debug)]
+pub struct Scale {
+    /// The brink program.
+    #[arg(long)]
+    pub brink: PathBuf,
+    #[command(flatten)]
+    pub rounds: Rounds,
+    /// Documents to serve.
+    #[arg(long, value_delimiter = ',', default_value = "small,large")]
+    pub documents: Vec<Size>,
+}
+
+#[derive(Args, Debug)]
+pub struct Idle {
+    #[command(flatten)]
+    pub servers: Servers,
+    #[arg(long, default_value_t = 10_000)]
+    pub connections: usize,
+    /// Seconds over which CPU is counted, without and with connections.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+    /// Document that each connection asks for once.
+    #[arg(long, default_value = "large")]
+    pub document: Size,
+}
+
+#[derive(Args, Debug)]
+pub struct Startup {
+    #[command(flatten)]
+    pub servers: Servers,
+    /// Number of starts.
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub rounds: u16,
+    #[arg(long, default_value = "large")]
+    pub document: Size,
+}
+
+#[derive(Args, Debug)]
+pub struct Open {
+    /// http:// address of a loopback host, with port and path.
+    #[arg(long)]
+    pub url: String,
+    /// Requests per second.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub rate: u32,
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub seconds: u64,
+    /// Stop after so many requests, if that comes first.
+    #[arg(long)]
+    pub count: Option<u64>,
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub connections: u16,
+    /// `Name: value`, any number of times.
+    #[arg(long = "header", short = 'H', value_parser = header)]
+    pub headers: Vec<Header>,
+}
+
+fn header(text: &str) -> Result<Header, &'static str> {
+    text.parse()
+}

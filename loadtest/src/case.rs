@@ -1,0 +1,182 @@
+//! The requests that are measured, and what each must be answered with.
+//!
+//! Before a case is measured its answer is learnt from the server itself: the ETag for the 304,
+//! whether the compressed form is there yet, and the size that the bare server has to match.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::http::Request;
+use crate::probe::{self, Answer};
+use crate::processes::{Server, TOKEN_CLIENT, TOKEN_FRONTEND, TOKEN_UNKNOWN};
+
+const FEATURES: &str = "/api/client/features";
+/// The context of the frontend case; it makes rollouts by user and session stable.
+const FRONTEND: &str =
+    "/api/frontend?userId=4711&sessionId=s-12&appName=loadtest&properties%5Bshop%5D=shop-7";
+/// How long a server may take until it has a compressed form of a document.
+const LEARN_MAX: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// One kind of request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Case {
+    /// 200 with the whole document, not compressed.
+    Identity,
+    /// 200 with the document compressed by gzip.
+    Gzip,
+    /// 304 to the ETag of the document.
+    #[value(name = "304")]
+    #[serde(rename = "304")]
+    NotModified,
+    /// 403 to an unknown token.
+    #[value(name = "403")]
+    #[serde(rename = "403")]
+    UnknownToken,
+    /// 200 of the health check.
+    Health,
+    /// 200 with the document compressed by brotli. Not among the standard cases.
+    Br,
+    /// 200 with the flags that are on for one context. Not among the standard cases.
+    Frontend,
+}
+
+/// A request whose answer is known.
+#[derive(Clone, Debug)]
+pub struct Learnt {
+    pub request: Request,
+    pub answer: Answer,
+}
+
+impl Case {
+    /// The cases of a standard comparison.
+    pub const STANDARD: [Self; 5] =
+        [Self::Identity, Self::Gzip, Self::NotModified, Self::UnknownToken, Self::Health];
+
+    /// As it stands in tables and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Gzip => "gzip",
+            Self::NotModified => "304",
+            Self::UnknownToken => "403",
+            Self::Health => "health",
+            Self::Br => "br",
+            Self::Frontend => "frontend",
+        }
+    }
+
+    /// The status of the right answer.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::NotModified => 304,
+            Self::UnknownToken => 403,
+            Self::Identity | Self::Gzip | Self::Health | Self::Br | Self::Frontend => 200,
+        }
+    }
+
+    /// Asks the server until it answers as the case demands.
+    pub fn learn(self, server: &Server) -> Result<Learnt, Failure> {
+        let start = Instant::now();
+        loop {
+            let found = self.ask(server);
+            match found {
+                Ok(learnt) if self.fits(&learnt.answer) => return Ok(learnt),
+                _ if start.elapsed() < LEARN_MAX => thread::sleep(PAUSE),
+                _ => return Err(self.misfit(server, found)),
+            }
+        }
+    }
+
+    fn ask(self, server: &Server) -> std::io::Result<Learnt> {
+        let mut request = self.request();
+        if self == Self::NotModified {
+            let first = probe::ask(server.address(), &request)?;
+            request = request.with("If-None-Match", &first.etag.unwrap_or_default());
+        }
+        let answer = probe::ask(server.address(), &request)?;
+        Ok(Learnt { request, answer })
+    }
+
+    /// The request as it is before anything is learnt.
+    pub fn request(self) -> Request {
+        let features = |token| Request::new(FEATURES).with("Authorization", token);
+        match self {
+            Self::Identity | Self::NotModified => features(TOKEN_CLIENT),
+            Self::Gzip => features(TOKEN_CLIENT).with("Accept-Encoding", "gzip"),
+            Self::Br => features(TOKEN_CLIENT).with("Accept-Encoding", "br"),
+            Self::UnknownToken => features(TOKEN_UNKNOWN),
+            Self::Health => Request::new("/internal-backstage/health"),
+            Self::Frontend => Request::new(FRONTEND).with("Authorization", TOKEN_FRONTEND),
+        }
+    }
+
+    fn fits(self, answer: &Answer) -> bool {
+        let encoding = match self {
+            Self::Gzip => Some("gzip"),
+            Self::Br => Some("br"),
+            _ => None,
+        };
+        answer.status == self.status() && answer.encoding.as_deref() == encoding
+    }
+
+    fn misfit(self, server: &Server, found: std::io::Result<Learnt>) -> Failure {
+        let found = match found {
+            Ok(Learnt { answer, .. }) => {
+                format!(
+                    "{} with encoding {}",
+                    answer.status,
+                    answer.encoding.as_deref().unwrap_or("identity")
+                )
+            }
+            Err(error) => error.to_string(),
+        };
+        Failure::UnexpectedAnswer {
+            server: server.program().name(),
+            case: self.name(),
+            wanted: self.status(),
+            found,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(case: Case, status: u16, encoding: Option<&str>, wanted: bool) {
+        let answer = Answer {
+            status,
+            etag: None,
+            encoding: encoding.map(str::to_owned),
+            body_bytes: 0,
+            wire_bytes: 0,
+        };
+        assert_eq!(case.fits(&answer), wanted, "{case:?} {status} {encoding:?}");
+    }
+
+    #[test]
+    fn only_the_right_answer_fits() {
+        check(Case::Identity, 200, None, true);
+        check(Case::Identity, 200, Some("gzip"), false);
+        check(Case::Identity, 403, None, false);
+        check(Case::Gzip, 200, Some("gzip"), true);
+        check(Case::Gzip, 200, None, false);
+        check(Case::NotModified, 304, None, true);
+        check(Case::NotModified, 200, None, false);
+        check(Case::UnknownToken, 403, None, true);
+    }
+
+    #[test]
+    fn names_match_the_command_line() {
+        for case in Case::value_variants() {
+            let value = case.to_possible_value().expect("no case is hidden");
+            assert_eq!(value.get_name(), case.name());
+        }
+    }
+}

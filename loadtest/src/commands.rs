@@ -1,0 +1,183 @@
+//! From the command line to the measurement, and its outcome to standard output.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::arguments::{self, Command, Rounds, Servers, Size};
+use crate::bare::{Bare, Response};
+use crate::case::Case;
+use crate::compare::{self, Comparison, Report};
+use crate::failure::Failure;
+use crate::generate::census::Census;
+use crate::generate::plan::Plan;
+use crate::generate::{self, DEFAULT_SEED};
+use crate::http::Request;
+use crate::open::{self, Order};
+use crate::processes::{Launch, Program};
+use crate::sample::Load;
+use crate::target;
+use crate::{idle, startup};
+
+/// Carries a command out. A comparison in which a server failed ends with exit code 2.
+pub fn run(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Generate(arguments) => generate(&arguments)?,
+        Command::Bare(arguments) => bare(&arguments)?,
+        Command::Compare(arguments) => return compare(&arguments),
+        Command::Scale(arguments) => return scale(&arguments),
+        Command::Idle(arguments) => idle(&arguments)?,
+        Command::Startup(arguments) => startup(&arguments)?,
+        Command::Open(arguments) => open(arguments)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn generate(arguments: &arguments::Generate) -> Result<(), Failure> {
+    let plans = arguments.size.plans();
+    let Some(out) = &arguments.out else {
+        let folder = arguments.dir.as_deref().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder).map_err(Failure::io(format!("create {}", folder.display())))?;
+        return plans.into_iter().try_for_each(|plan| {
+            let path = generate::write_into(folder, plan, arguments.seed)?;
+            let text = fs::read_to_string(&path).map_err(Failure::io(format!("read {}", path.display())))?;
+            println!("{}: {}", path.display(), Census::of(&text));
+            Ok(())
+        });
+    };
+    let [plan] = plans.as_slice() else {
+        return Err(Failure::BadArgument {
+            argument: "--out",
+            problem: "takes one document; use --dir".to_owned(),
+        });
+    };
+    write_out(out, generate::document(plan, arguments.seed).as_bytes())
+}
+
+fn write_out(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let written = if path == Path::new("-") { io::stdout().write_all(bytes) } else { fs::write(path, bytes) };
+    written.map_err(Failure::io(format!("write {}", path.display())))
+}
+
+fn bare(arguments: &arguments::Bare) -> Result<(), Failure> {
+    let body = match &arguments.body {
+        _ if arguments.no_content => Vec::new(),
+        Some(path) => fs::read(path).map_err(Failure::io(format!("read {}", path.display())))?,
+        None => vec![b'x'; arguments.bytes],
+    };
+    let server = Bare::bind(arguments.port, Response::new(arguments.status, body))
+        .map_err(Failure::io(format!("listen on port {}", arguments.port)))?;
+    let port = server.port().map_err(Failure::io("read the port"))?;
+    eprintln!("bare server on http://127.0.0.1:{port}");
+    server.run().map_err(Failure::io("wait for events"))
+}
+
+fn compare(arguments: &arguments::Compare) -> Result<ExitCode, Failure> {
+    let comparison = Comparison {
+        launches: launches(&arguments.servers),
+        with_bare: true,
+        documents: plans(&arguments.documents),
+        load: Load {
+            server_core: Some(arguments.server_core),
+            load_core: Some(arguments.load_core),
+            ..unpinned(&arguments.rounds, 1)
+        },
+        ..of_rounds(&arguments.rounds)
+    };
+    conclude(&compare::run(&comparison)?, arguments.rounds.json.as_deref())
+}
+
+/// Nothing is pinned here: two workers and two threads of wrk share two cores, so requests per
+/// second say little and CPU per request is the figure to look at.
+fn scale(arguments: &arguments::Scale) -> Result<ExitCode, Failure> {
+    let launch = |workers| Launch { program: Program::Brink, path: arguments.brink.clone(), workers };
+    let comparison = Comparison {
+        launches: vec![launch(1), launch(2)],
+        documents: plans(&arguments.documents),
+        load: unpinned(&arguments.rounds, 2),
+        ..of_rounds(&arguments.rounds)
+    };
+    conclude(&compare::run(&comparison)?, arguments.rounds.json.as_deref())
+}
+
+fn of_rounds(rounds: &Rounds) -> Comparison {
+    let cases = if rounds.cases.is_empty() { Case::STANDARD.to_vec() } else { rounds.cases.clone() };
+    Comparison {
+        launches: Vec::new(),
+        with_bare: false,
+        documents: Vec::new(),
+        seed: rounds.seed,
+        cases,
+        rounds: usize::from(rounds.rounds),
+        load: unpinned(rounds, 1),
+    }
+}
+
+fn unpinned(rounds: &Rounds, threads: usize) -> Load {
+    let (seconds, connections) = (rounds.seconds, usize::from(rounds.connections));
+    Load { seconds, connections, threads, server_core: None, load_core: None }
+}
+
+fn plans(sizes: &[Size]) -> Vec<&'static Plan> {
+    sizes.iter().flat_map(|size| size.plans()).collect()
+}
+
+fn launches(servers: &Servers) -> Vec<Launch> {
+    let launch = |program, path: &PathBuf| Launch { program, path: path.clone(), workers: 1 };
+    let brink = std::iter::once(launch(Program::Brink, &servers.brink));
+    brink.chain(servers.peer.as_ref().map(|path| launch(Program::Peer, path))).collect()
+}
+
+fn conclude(report: &Report, json: Option<&Path>) -> Result<ExitCode, Failure> {
+    println!("{report}");
+    if let Some(path) = json {
+        let text = serde_json::to_vec_pretty(report)
+            .map_err(|error| Failure::Io { action: "write JSON".to_owned(), source: error.into() })?;
+        write_out(path, &text)?;
+    }
+    Ok(if report.has_faults() { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+fn idle(arguments: &arguments::Idle) -> Result<(), Failure> {
+    with_document(arguments.document, |document| {
+        launches(&arguments.servers).iter().try_for_each(|launch| {
+            println!("{}", idle::measure(launch, document, arguments.connections, arguments.seconds)?);
+            Ok(())
+        })
+    })
+}
+
+fn startup(arguments: &arguments::Startup) -> Result<(), Failure> {
+    with_document(arguments.document, |document| {
+        launches(&arguments.servers).iter().try_for_each(|launch| {
+            println!("{}", startup::measure(launch, document, usize::from(arguments.rounds))?);
+            Ok(())
+        })
+    })
+}
+
+fn with_document(size: Size, measure: impl Fn(&Path) -> Result<(), Failure>) -> Result<(), Failure> {
+    let folder = TempDir::new().map_err(Failure::io("create a folder for documents"))?;
+    size.plans().into_iter().try_for_each(|plan| {
+        println!("document {}", plan.name);
+        measure(&generate::write_into(folder.path(), plan, DEFAULT_SEED)?)
+    })
+}
+
+fn open(arguments: arguments::Open) -> Result<(), Failure> {
+    let target = target::target(&arguments.url)?;
+    let order = Order {
+        target: target.address,
+        request: Request { path: target.path, headers: arguments.headers },
+        rate: arguments.rate,
+        duration: Duration::from_secs(arguments.seconds),
+        count_max: arguments.count,
+        connections: usize::from(arguments.connections),
+    };
+    println!("{}", open::run(&order)?);
+    Ok(())
+}
