@@ -21,7 +21,7 @@ use crate::{
         chunked::{ChunkError, ChunkedDecoder},
         date::DateCache,
         encode::{self, ConnectionHeader},
-        head::{Framing, Head, HeadProgress, Refusal, Version, parse_head},
+        head::{Framing, Head, HeadProgress, Version, parse_head},
         limits::{BODY_BYTES_MAX, HEADERS_MAX},
     },
     output::Output,

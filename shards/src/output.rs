@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::limits::{COALESCE_BYTES_MAX, COPY_BODY_BYTES_MAX, OUTPUT_KEPT_BYTES_MAX};
+use crate::limits::{COALESCE_BYTES_MAX, OUTPUT_KEPT_BYTES_MAX};
 
 /// A body made once and sent many times. The outer count belongs to the shard: sharing it between the
 /// requests of one core writes no memory that another core reads.
@@ -28,14 +28,6 @@ impl Output {
 
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty() && self.tail.is_none()
-    }
-
-    pub fn append_shared(&mut self, body: &Shared) {
-        if body.len() <= COPY_BODY_BYTES_MAX {
-            self.bytes.extend_from_slice(body);
-        } else {
-            self.tail = Some(Rc::clone(body));
-        }
     }
 
     /// Takes back everything from `start` on.
@@ -124,12 +116,12 @@ mod tests {
 
     #[test]
     fn whatever_the_socket_takes_the_bytes_arrive_in_order() {
-        let body = shared(COPY_BODY_BYTES_MAX + 100);
+        let body = shared(10_000);
         let expected: Vec<u8> = b"head".iter().chain(body.iter()).copied().collect();
         for first in [0, 1, 4, 5, 1_000, expected.len()] {
             let mut output = Output::default();
             output.bytes.extend_from_slice(b"head");
-            output.append_shared(&body);
+            output.tail = Some(Rc::clone(&body));
             assert!(output.is_full());
             let mut wire = Vec::new();
             let take = |parts: &[IoSlice<'_>]| {
@@ -146,12 +138,5 @@ mod tests {
             }
             assert!(wire == expected, "first send took {first}");
         }
-    }
-
-    #[test]
-    fn a_small_shared_body_is_copied_so_that_answers_coalesce() {
-        let mut output = Output::default();
-        output.append_shared(&shared(COPY_BODY_BYTES_MAX));
-        assert!(output.tail.is_none() && !output.is_full());
     }
 }

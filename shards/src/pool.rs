@@ -115,6 +115,11 @@ impl<S: Service> ShardPool<S> {
         &self.broadcast
     }
 
+    /// Number of shards.
+    pub fn shards(&self) -> usize {
+        self.threads.len()
+    }
+
     /// The counters of each shard.
     pub fn stats(&self) -> &[Arc<Stats>] {
         &self.stats

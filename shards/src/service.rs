@@ -8,6 +8,7 @@ use crate::{
         encode::{ConnectionHeader, HeadWriter},
         head::{Head, Method, Version},
     },
+    limits::COPY_BODY_BYTES_MAX,
     output::{Output, Shared},
     ticket::{Board, TicketId},
 };
@@ -129,7 +130,8 @@ impl<A> Call<'_, A> {
     /// Begins the answer.
     pub fn reply(&mut self, status: u16) -> Reply<'_> {
         Reply {
-            head: HeadWriter::start(self.output, self.version, status),
+            head: HeadWriter::start(&mut self.output.bytes, self.version, status),
+            tail: &mut self.output.tail,
             head_only: self.head_only,
             connection: self.connection,
             date: self.date,
@@ -141,6 +143,7 @@ impl<A> Call<'_, A> {
 #[must_use]
 pub struct Reply<'c> {
     head: HeadWriter<'c>,
+    tail: &'c mut Option<Shared>,
     head_only: bool,
     connection: ConnectionHeader,
     date: &'c DateCache,
@@ -167,12 +170,13 @@ impl Reply<'_> {
             Body::Bytes(bytes) => self.head.content_length(bytes.len()),
             Body::Shared(shared) => self.head.content_length(shared.len()),
         }
-        let output = self.head.finish(self.date, self.connection);
+        let bytes = self.head.finish(self.date, self.connection);
         match body {
             _ if self.head_only => {}
             Body::None | Body::Empty => {}
-            Body::Bytes(bytes) => output.bytes.extend_from_slice(bytes),
-            Body::Shared(shared) => output.append_shared(shared),
+            Body::Bytes(body) => bytes.extend_from_slice(body),
+            Body::Shared(body) if body.len() <= COPY_BODY_BYTES_MAX => bytes.extend_from_slice(body),
+            Body::Shared(body) => *self.tail = Some(Shared::clone(body)),
         }
         Outcome::Replied
     }
