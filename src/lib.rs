@@ -3,6 +3,13 @@
 
 pub mod config;
 pub mod features;
+pub mod limits;
+pub mod messages;
 pub mod observe;
+pub mod offline;
+pub mod publish;
+pub mod serve;
+pub mod signals;
+pub mod snapshot;
 pub mod tokens;
 pub mod upstream;

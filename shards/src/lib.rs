@@ -23,6 +23,7 @@ mod driver;
 pub mod http;
 mod limits;
 mod listener;
+pub mod loopback;
 mod mailbox;
 mod output;
 mod pool;

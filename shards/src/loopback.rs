@@ -1,0 +1,127 @@
+//! A connection without a socket: bytes in, bytes out, on the caller's thread.
+//!
+//! For tests and benches of services and of the connection logic: the same code as on a shard, without ring,
+//! thread or clock. Time does not pass by itself; deadlines are the caller's to call.
+
+use std::{net::IpAddr, time::Duration};
+
+use crate::{
+    connection::{Connection, Host, Step},
+    http::date::DateCache,
+    output::Output,
+    service::{Attempt, Service},
+    stats::Stats,
+    ticket::{Board, TicketId},
+};
+
+/// One connection to one service.
+pub struct Loopback<S: Service> {
+    /// The service under test.
+    pub service: S,
+    /// Counters, as a shard would keep them.
+    pub stats: Stats,
+    peer: IpAddr,
+    connection: Connection,
+    tickets: Board<S::Answer>,
+    output: Output,
+    date: DateCache,
+    step: Step,
+    draining: bool,
+}
+
+impl<S: Service> Loopback<S> {
+    /// A fresh connection from this peer.
+    pub fn new(service: S, peer: IpAddr) -> Self {
+        Self {
+            service,
+            stats: Stats::default(),
+            peer,
+            connection: Connection::default(),
+            tickets: Board::default(),
+            output: Output::default(),
+            date: DateCache::new(0),
+            step: Step::Read,
+            draining: false,
+        }
+    }
+
+    /// The next request comes on a new connection.
+    pub fn reconnect(&mut self) {
+        self.connection.release::<S>(&mut self.tickets);
+        self.connection = Connection::default();
+        self.step = Step::Read;
+    }
+
+    /// From now on answers are the last of their connection.
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Receives bytes, and appends to `sent` what a socket would be given.
+    pub fn receive(&mut self, bytes: &[u8], sent: &mut Vec<u8>) {
+        self.step(sent, |connection, host| connection.advance(bytes, host));
+        while self.step == Step::Continue {
+            self.step(sent, |connection, host| connection.advance(&[], host));
+        }
+    }
+
+    /// Receives bytes and returns what is sent.
+    pub fn exchange(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut sent = Vec::new();
+        self.receive(bytes, &mut sent);
+        sent
+    }
+
+    /// The waiting request's answer arrives.
+    pub fn answer(&mut self, answer: S::Answer) -> Vec<u8> {
+        self.service.note(&answer);
+        self.resume(Attempt::Answered(answer))
+    }
+
+    /// The waiting request's deadline passes.
+    pub fn time_out(&mut self) -> Vec<u8> {
+        self.resume(Attempt::TimedOut)
+    }
+
+    /// The ticket the connection waits for, and how long it would.
+    pub fn waits_for(&self) -> Option<(TicketId, Duration)> {
+        match self.step {
+            Step::Wait(ticket, limit) => Some((ticket, limit)),
+            _ => None,
+        }
+    }
+
+    /// Whether the connection is over.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.step, Step::Close { .. })
+    }
+
+    fn resume(&mut self, attempt: Attempt<S::Answer>) -> Vec<u8> {
+        let mut sent = Vec::new();
+        self.step(&mut sent, |connection, host| connection.resume(attempt, host));
+        while self.step == Step::Continue {
+            self.step(&mut sent, |connection, host| connection.advance(&[], host));
+        }
+        sent
+    }
+
+    fn step(&mut self, sent: &mut Vec<u8>, step: impl FnOnce(&mut Connection, &mut Host<'_, S>) -> Step) {
+        let mut host = Host {
+            service: &mut self.service,
+            tickets: &mut self.tickets,
+            output: &mut self.output,
+            date: &self.date,
+            stats: &self.stats,
+            shard: 0,
+            peer: self.peer,
+            draining: self.draining,
+        };
+        self.step = step(&mut self.connection, &mut host);
+        // A socket that takes everything at once and never fails.
+        let taken = self.output.send_with(|parts| {
+            parts.iter().for_each(|part| sent.extend_from_slice(part));
+            Ok(parts.iter().map(|part| part.len()).sum())
+        });
+        debug_assert!(matches!(taken, Ok(None)));
+    }
+}
