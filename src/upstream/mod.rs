@@ -1,1 +1,27 @@
 //! The side that talks to upstream: blocking, on its own threads, never on a shard.
+//!
+//! ```text
+//!   Schedule (pure: what is due when)      Client (one agent: headers, TLS, proxy, limits)
+//!        ^ owned by the sync thread             ^ cloned into every worker thread
+//! ```
+//!
+//! [`client`] makes the calls and reports a [`error::CallError`]; [`schedule`] decides when the next one is
+//! due. Neither keeps features or tokens: the Catalog and the TokenRegistry do.
+
+pub mod backoff;
+pub mod client;
+pub mod error;
+pub mod limits;
+pub mod schedule;
+pub mod wire;
+
+mod answer;
+mod forward;
+mod headers;
+mod mask;
+mod proxy;
+mod tls;
+mod url;
+
+pub use client::{Client, Fetched, Registered};
+pub use error::{CallError, ClientError};

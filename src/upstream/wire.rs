@@ -1,0 +1,280 @@
+//! Bodies we send to upstream and read from it, validation and registration (upstream.md 5.1 and 7).
+//!
+//! Wire types only: what a validated token means is the token folder's business.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{headers::COMPATIBLE_VERSION, mask};
+
+/// Body of `POST /edge/validate`.
+#[derive(Serialize)]
+pub(super) struct ValidateRequest<'a> {
+    pub(super) tokens: &'a [&'a str],
+}
+
+#[derive(Deserialize)]
+struct ValidateAnswer {
+    tokens: Vec<ValidatedToken>,
+}
+
+/// One token that upstream confirmed. A token that is not listed is not valid.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub struct ValidatedToken {
+    /// The full secret.
+    pub token: String,
+    /// What the token may be used for; `None` if upstream does not say.
+    #[serde(rename = "type")]
+    pub kind: Option<KindWord>,
+    /// `None`: the one in the token's text counts.
+    pub environment: Option<String>,
+    /// Authoritative; `*` is every project.
+    pub projects: Vec<String>,
+}
+
+/// The `type` words of upstream. An unknown one makes the whole answer unreadable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+pub enum KindWord {
+    /// `backend`, and `client`, which means the same.
+    #[serde(rename = "backend", alias = "BACKEND", alias = "client", alias = "CLIENT")]
+    Backend,
+    /// `frontend`.
+    #[serde(rename = "frontend", alias = "FRONTEND")]
+    Frontend,
+    /// `admin`.
+    #[serde(rename = "admin", alias = "ADMIN")]
+    Admin,
+}
+
+impl fmt::Debug for ValidatedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ValidatedToken")
+            .field("token", &mask::token(&self.token))
+            .field("kind", &self.kind)
+            .field("environment", &self.environment)
+            .field("projects", &self.projects)
+            .finish()
+    }
+}
+
+/// Reads an answer to `POST /edge/validate`. Of a token listed twice the last entry wins.
+///
+/// The error text never quotes the body, which holds tokens.
+pub(super) fn read_validated(body: &[u8]) -> Result<Vec<ValidatedToken>, String> {
+    let answer: ValidateAnswer = serde_json::from_slice(body).map_err(|error| place(&error))?;
+    let last: BTreeMap<String, ValidatedToken> =
+        answer.tokens.into_iter().map(|token| (token.token.clone(), token)).collect();
+    Ok(last.into_values().collect())
+}
+
+/// Where reading failed, without the parser's words: they may quote a value.
+fn place(error: &serde_json::Error) -> String {
+    let kind = match error.classify() {
+        serde_json::error::Category::Data => "unexpected shape",
+        serde_json::error::Category::Eof => "unexpected end",
+        _ => "syntax error",
+    };
+    format!("{kind} at line {} column {}", error.line(), error.column())
+}
+
+/// What a registration says of one token of the refresh set; the client adds who we are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// The token's environment.
+    pub environment: String,
+    /// The token's projects; `*` is every project.
+    pub projects: Vec<String>,
+    /// Refresh interval; sent in whole seconds.
+    pub interval: Duration,
+    /// Time of this call, not of the start of the process.
+    pub started: SystemTime,
+}
+
+/// Who registers: the same for every call.
+#[derive(Clone)]
+pub(super) struct Registrant {
+    pub(super) app_name: String,
+    pub(super) instance_id: String,
+}
+
+/// Body of `POST /api/client/register`, keys and order as Unleash Edge 20.4 sends them.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RegisterRequest<'a> {
+    app_name: &'a str,
+    connect_via: Option<()>,
+    environment: &'a str,
+    projects: &'a [String],
+    instance_id: &'a str,
+    connection_id: &'a str,
+    interval: u64,
+    started: String,
+    strategies: [&'a str; 0],
+    sdk_version: String,
+    sdk_type: &'static str,
+    yggdrasil_version: Option<()>,
+    platform_name: Option<()>,
+    platform_version: Option<()>,
+}
+
+impl Registration {
+    /// The body to send. Serialising it cannot fail: it holds only texts and numbers.
+    pub(super) fn body(&self, from: &Registrant) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(&RegisterRequest {
+            app_name: &from.app_name,
+            connect_via: None,
+            environment: &self.environment,
+            projects: &self.projects,
+            instance_id: &from.instance_id,
+            connection_id: &from.instance_id,
+            interval: self.interval.as_secs(),
+            started: rfc3339(self.started),
+            strategies: [],
+            sdk_version: format!("unleash-edge:{COMPATIBLE_VERSION}"),
+            sdk_type: "backend",
+            yggdrasil_version: None,
+            platform_name: None,
+            platform_version: None,
+        })
+    }
+}
+
+/// RFC 3339 in UTC with nanoseconds, `2026-11-21T02:22:40.637423266Z`. Times before 1970 become 1970.
+fn rfc3339(time: SystemTime) -> String {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    let (year, month, day) = civil_date(days);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:09}Z",
+        second / 3600,
+        second / 60 % 60,
+        second % 60,
+        since.subsec_nanos()
+    )
+}
+
+/// Year, month and day of a number of days since 1970-01-01, in the proleptic Gregorian calendar.
+///
+/// Years are counted from March, so that the leap day comes last and months follow a linear rule.
+fn civil_date(days_since_1970: u64) -> (u64, u64, u64) {
+    const DAYS_PER_ERA: u64 = 146_097;
+    const DAYS_FROM_0000_03_01: u64 = 719_468;
+    let days = days_since_1970 + DAYS_FROM_0000_03_01;
+    let (era, day_of_era) = (days / DAYS_PER_ERA, days % DAYS_PER_ERA);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(kind: Option<KindWord>, environment: Option<&str>) -> ValidatedToken {
+        ValidatedToken {
+            token: "*:d.s".into(),
+            kind,
+            environment: environment.map(str::to_owned),
+            projects: vec!["*".into()],
+        }
+    }
+
+    #[track_caller]
+    fn check(fields: &str, expected: Option<ValidatedToken>) {
+        let body = format!(r#"{{"tokens":[{{"token":"*:d.s",{fields}}}],"extra":1}}"#);
+        assert_eq!(read_validated(body.as_bytes()).ok(), expected.map(|token| vec![token]), "{fields}");
+    }
+
+    #[test]
+    fn records_are_read_leniently_but_not_guessed() {
+        use KindWord::{Admin, Backend, Frontend};
+        let words = [("client", Backend), ("backend", Backend), ("frontend", Frontend), ("admin", Admin)];
+        for (word, kind) in words {
+            for word in [word.to_owned(), word.to_uppercase()] {
+                check(&format!(r#""type":"{word}","projects":["*"]"#), Some(record(Some(kind), None)));
+            }
+        }
+        check(r#""type":null,"environment":null,"projects":["*"]"#, Some(record(None, None)));
+        check(r#""environment":"d","projects":["*"],"status":"x","new":{}"#, Some(record(None, Some("d"))));
+        check(r#""type":"proxy","projects":["*"]"#, None);
+        check(r#""type":"client""#, None);
+        check(r#""type":"client","projects":null"#, None);
+    }
+
+    #[test]
+    fn the_last_of_two_entries_wins() {
+        let body = br#"{"tokens":[{"token":"a:b.c","projects":["x"]},{"token":"a:b.c","projects":["y"]}]}"#;
+        let tokens = read_validated(body).unwrap();
+        assert_eq!(tokens.len(), 1);
+        assert_eq!(tokens[0].projects, ["y"]);
+    }
+
+    #[test]
+    fn unreadable_answers_are_described_without_quoting_them() {
+        let cases = [
+            ("<html>", "syntax error"),
+            (r#"{"tokens":[{"token":"*:d.s3cret""#, "unexpected end"),
+            (r#"{"tokens":"*:d.s3cret"}"#, "unexpected shape"),
+            ("[]", "unexpected shape"),
+            ("", "unexpected end"),
+        ];
+        for (body, kind) in cases {
+            let error = read_validated(body.as_bytes()).unwrap_err();
+            assert!(error.starts_with(kind) && !error.contains("s3cret"), "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn debug_hides_the_secret() {
+        let text = format!("{:?}", ValidatedToken { token: "*:d.s3cret".into(), ..record(None, None) });
+        assert!(text.contains("*:d.[redacted]") && !text.contains("s3cret"), "{text}");
+    }
+
+    #[test]
+    fn registration_looks_like_that_of_unleash_edge() {
+        let from = Registrant { app_name: "my-edge".into(), instance_id: "01M7".into() };
+        let registration = Registration {
+            environment: "development".into(),
+            projects: vec!["*".into()],
+            interval: Duration::from_millis(15_900),
+            started: SystemTime::UNIX_EPOCH + Duration::new(1_795_227_760, 637_423_266),
+        };
+        let expected = concat!(
+            r#"{"appName":"my-edge","connectVia":null,"environment":"development","projects":["*"],"#,
+            r#""instanceId":"01M7","connectionId":"01M7","interval":15,"started":"2026-11-21T02:22:40.637423266Z","#,
+            r#""strategies":[],"sdkVersion":"unleash-edge:20.4.1","sdkType":"backend","#,
+            r#""yggdrasilVersion":null,"platformName":null,"platformVersion":null}"#,
+        );
+        assert_eq!(String::from_utf8(registration.body(&from).unwrap()).unwrap(), expected);
+    }
+
+    #[test]
+    fn dates_follow_the_calendar() {
+        let cases = [
+            (0, (1970, 1, 1)),
+            (58, (1970, 2, 28)),
+            (59, (1970, 3, 1)),
+            (11_016, (2000, 2, 29)),
+            (11_017, (2000, 3, 1)),
+            (19_723, (2024, 1, 1)),
+            (20_088, (2024, 12, 31)),
+            (47_540, (2100, 2, 28)),
+            (47_541, (2100, 3, 1)),
+        ];
+        for (days, date) in cases {
+            assert_eq!(civil_date(days), date, "day {days}");
+        }
+        assert_eq!(
+            rfc3339(SystemTime::UNIX_EPOCH - Duration::from_secs(5)),
+            "1970-01-01T00:00:00.000000000Z"
+        );
+    }
+}
