@@ -11,5 +11,6 @@ pub mod publish;
 pub mod serve;
 pub mod signals;
 pub mod snapshot;
+pub mod sync;
 pub mod tokens;
 pub mod upstream;

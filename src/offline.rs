@@ -4,7 +4,7 @@
 //! keeps the old data. One document serves every environment, under the environment of each token.
 
 use std::{
-    collections::HashMap,
+    collections::HashSet,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -144,8 +144,8 @@ impl Offline {
     fn take_over(&mut self, document: Document) {
         let mut changed = false;
         let mut warned = false;
-        let names: HashMap<Arc<str>, ()> = self.tokens.scopes().iter().map(|scope| (key_of(scope), ())).collect();
-        for name in names.into_keys() {
+        let names: HashSet<Arc<str>> = self.tokens.scopes().iter().map(key_of).collect();
+        for name in names {
             let applied = self.catalog.apply(&name, &Projects::All, document.clone());
             changed |= applied.changed;
             if applied.changed && !std::mem::replace(&mut warned, true) {

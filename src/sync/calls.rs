@@ -3,7 +3,13 @@
 //! Jobs are bounded by what the schedule and the registry let out at once. Parsing happens here, so that a large
 //! document does not hold up the sync thread.
 
-use std::{io, sync::Arc, thread, time::Duration};
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread,
+    time::{Duration, SystemTime},
+};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
@@ -20,7 +26,8 @@ use crate::{
     },
     upstream::{
         client::{self, Client},
-        error::CallError,
+        error::{CallError, Unreachable},
+        wire::Registration,
     },
 };
 
@@ -70,7 +77,7 @@ pub enum Outcome {
 
 enum Job {
     Fetch(FetchJob),
-    Register(Token, Vec<String>, Option<String>),
+    Register(Token, Registration),
 }
 
 /// The way to the threads; they end when it is dropped.
@@ -78,6 +85,7 @@ pub struct Calls {
     jobs: Sender<Job>,
     validations: Sender<Batch>,
     outcomes: Receiver<Outcome>,
+    interval: Duration,
 }
 
 impl Calls {
@@ -98,7 +106,7 @@ impl Calls {
             let name = format!("validate-{index}");
             thread::Builder::new().name(name).spawn(move || inbox.iter().for_each(|batch| worker.validate(batch)))?;
         }
-        Ok(Self { jobs, validations, outcomes })
+        Ok(Self { jobs, validations, outcomes, interval })
     }
 
     /// Where the threads report.
@@ -113,9 +121,13 @@ impl Calls {
 
     /// Registers us as an application of a token; nobody waits for the outcome.
     pub fn register(&self, token: &RefreshToken) {
-        let projects = token.scope.projects.names().into_iter().map(str::to_owned).collect();
-        let environment = token.scope.environment.as_deref().map(str::to_owned);
-        self.order(Job::Register(token.token.clone(), projects, environment));
+        let registration = Registration {
+            environment: token.scope.environment.as_deref().unwrap_or_default().to_owned(),
+            projects: token.scope.projects.names().into_iter().map(str::to_owned).collect(),
+            interval: self.interval,
+            started: SystemTime::now(),
+        };
+        self.order(Job::Register(token.token.clone(), registration));
     }
 
     /// Asks about tokens.
@@ -141,9 +153,8 @@ impl Worker {
                 let result = self.fetch(&job, interval);
                 self.say(Outcome::Fetched(Fetched { key: job.key, result }));
             }
-            Job::Register(token, projects, environment) => {
-                let registration = client::Registration { projects, environment, interval };
-                if let Err(error) = self.client.register(token.text(), &registration) {
+            Job::Register(token, registration) => {
+                if let Err(error) = guarded(|| self.client.register(token.text(), &registration)) {
                     tracing::debug!("Could not register upstream with {token}: {error}");
                 }
             }
@@ -151,7 +162,7 @@ impl Worker {
     }
 
     fn fetch(&self, job: &FetchJob, interval: Duration) -> Result<Option<Fresh>, Trouble> {
-        let answer = self.client.features(job.token.text(), job.etag.as_deref(), interval);
+        let answer = guarded(|| self.client.features(job.token.text(), job.etag.as_deref(), interval));
         match answer.map_err(Trouble::Call)? {
             client::Fetched::NotModified => Ok(None),
             client::Fetched::Document { etag, body } => {
@@ -163,7 +174,7 @@ impl Worker {
 
     fn validate(&self, batch: Batch) {
         let tokens: Vec<&str> = batch.tokens().map(Token::text).collect();
-        let result = self.client.validate(&tokens);
+        let result = guarded(|| self.client.validate(&tokens));
         drop(tokens);
         self.say(Outcome::Validated(batch, result));
     }
@@ -172,4 +183,11 @@ impl Worker {
         // Nobody listens any more: the process is ending.
         let _ = self.report.send(outcome);
     }
+}
+
+/// A call that panics is a call that failed: its job must come back, or it would never be done again.
+fn guarded<T>(call: impl FnOnce() -> Result<T, CallError>) -> Result<T, CallError> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| {
+        Err(CallError::Unreachable { cause: Unreachable::Other("the client panicked".to_owned()) })
+    })
 }

@@ -98,7 +98,7 @@ impl Sync {
         let publisher = Publisher::new(Box::new(move |snapshot| broadcast.publish(snapshot)))?;
         let calls = Calls::start(&setup.client, setup.interval)?;
         let mut sync = Self {
-            schedule: Schedule::new(setup.interval),
+            schedule: Schedule::new(setup.interval, refresh::FETCHES_MAX),
             registry: setup.registry,
             catalog: Catalog::default(),
             loads: Loads::default(),

@@ -36,21 +36,25 @@ impl fmt::Display for Trouble {
 
 impl Trouble {
     fn is_like(&self, other: &Self) -> bool {
-        self.to_string() == other.to_string()
+        match (self, other) {
+            (Self::Call(mine), Self::Call(theirs)) => mine.same_kind(theirs),
+            (Self::Document(_), Self::Document(_)) => true,
+            _ => false,
+        }
     }
 }
 
 impl Sync {
     /// Registers a token upstream and fetches with it from now on.
     pub(super) fn join(&mut self, joined: RefreshToken, now: Instant) {
-        self.schedule.insert(joined.key, now);
+        self.schedule.insert(joined.key, now, &mut self.random);
         self.loads.join(joined.key, joined.scope.clone());
         self.calls.register(&joined);
         self.changed = true;
     }
 
     pub(super) fn fetch_due(&mut self, now: Instant) {
-        for key in self.schedule.due(now, FETCHES_MAX) {
+        for key in self.schedule.due(now) {
             match self.fetch_job(key) {
                 Some(job) => self.calls.fetch(job),
                 None => self.schedule.remove(&key),

@@ -26,9 +26,9 @@ use super::{
     limits::{BODY_BYTES_MAX, HEAD_BYTES_MAX, IDLE_CONNECTION_AGE, IDLE_CONNECTIONS_MAX, REDIRECTS_MAX},
     proxy, tls,
     url::{Base, redirect_target},
-    wire::{Registrant, Registration, ValidateRequest, ValidatedToken, read_validated},
+    wire::{Registrant, Registration, ValidateRequest, read_validated},
 };
-use crate::config::settings;
+use crate::{config::settings, tokens::record::TokenRecord};
 
 const UNLEASH_INTERVAL: HeaderName = HeaderName::from_static("unleash-interval");
 const UNLEASH_VERSION: HeaderName = HeaderName::from_static("x-unleash-version");
@@ -142,7 +142,7 @@ impl Client {
     /// `POST /edge/validate` (upstream.md 5.1): the tokens upstream confirms. Only status 200 counts.
     ///
     /// Sends no token header: the tokens themselves are the proof. The caller sends at most 1000 at a time.
-    pub fn validate(&self, tokens: &[&str]) -> Result<Vec<ValidatedToken>, CallError> {
+    pub fn validate(&self, tokens: &[&str]) -> Result<Vec<TokenRecord>, CallError> {
         let body =
             to_vec(&ValidateRequest { tokens }).map_err(|_| CallError::Unsendable { part: "token list" })?;
         let response = self.post("/edge/validate", None, &body)?;

@@ -8,7 +8,7 @@
 //! - one success forgets all failures.
 //!
 //! ```text
-//!   insert --> due --(due)--> in flight --succeeded--> due at start + interval, +-10 %
+//!   insert --> due --(due)--> in flight --succeeded--> due at start + interval, -10 %
 //!                                       `--failed----> due after a back-off with full jitter
 //! ```
 
@@ -111,13 +111,14 @@ impl<K: Ord + Clone> Schedule<K> {
         self.waiting().map(|(_, entry)| entry.due).min()
     }
 
-    /// Upstream answered with data or with 304: next call one interval after the start of this one, +-10 %.
+    /// Upstream answered with data or with 304: next call one interval after the start of this one, or up to
+    /// 10 % earlier. Never later: a change is to be served within the interval.
     ///
     /// If the call took longer than that, the next one still waits a tenth of the interval.
     pub fn succeeded(&mut self, key: &K, now: Instant, rng: &mut impl Rng) {
         let started = self.in_flight.remove(key).unwrap_or(now);
         let Some(entry) = self.entries.get_mut(key) else { return };
-        let period = between(self.interval.mul_f64(0.9), self.interval.mul_f64(1.1), rng);
+        let period = between(self.interval.mul_f64(0.9), self.interval, rng);
         entry.due = (started + period).max(now + self.interval / 10);
         entry.failures = 0;
         entry.last_success = Some(now);

@@ -2,15 +2,12 @@
 //!
 //! Wire types only: what a validated token means is the token folder's business.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::{headers::COMPATIBLE_VERSION, mask};
+use super::headers::COMPATIBLE_VERSION;
+use crate::tokens::record::{TokenList, TokenRecord};
 
 /// Body of `POST /edge/validate`.
 #[derive(Serialize)]
@@ -18,58 +15,9 @@ pub(super) struct ValidateRequest<'a> {
     pub(super) tokens: &'a [&'a str],
 }
 
-#[derive(Deserialize)]
-struct ValidateAnswer {
-    tokens: Vec<ValidatedToken>,
-}
-
-/// One token that upstream confirmed. A token that is not listed is not valid.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-pub struct ValidatedToken {
-    /// The full secret.
-    pub token: String,
-    /// What the token may be used for; `None` if upstream does not say.
-    #[serde(rename = "type")]
-    pub kind: Option<KindWord>,
-    /// `None`: the one in the token's text counts.
-    pub environment: Option<String>,
-    /// Authoritative; `*` is every project.
-    pub projects: Vec<String>,
-}
-
-/// The `type` words of upstream. An unknown one makes the whole answer unreadable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
-pub enum KindWord {
-    /// `backend`, and `client`, which means the same.
-    #[serde(rename = "backend", alias = "BACKEND", alias = "client", alias = "CLIENT")]
-    Backend,
-    /// `frontend`.
-    #[serde(rename = "frontend", alias = "FRONTEND")]
-    Frontend,
-    /// `admin`.
-    #[serde(rename = "admin", alias = "ADMIN")]
-    Admin,
-}
-
-impl fmt::Debug for ValidatedToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ValidatedToken")
-            .field("token", &mask::token(&self.token))
-            .field("kind", &self.kind)
-            .field("environment", &self.environment)
-            .field("projects", &self.projects)
-            .finish()
-    }
-}
-
-/// Reads an answer to `POST /edge/validate`. Of a token listed twice the last entry wins.
-///
-/// The error text never quotes the body, which holds tokens.
-pub(super) fn read_validated(body: &[u8]) -> Result<Vec<ValidatedToken>, String> {
-    let answer: ValidateAnswer = serde_json::from_slice(body).map_err(|error| place(&error))?;
-    let last: BTreeMap<String, ValidatedToken> =
-        answer.tokens.into_iter().map(|token| (token.token.clone(), token)).collect();
-    Ok(last.into_values().collect())
+/// Reads an answer to `POST /edge/validate`. The error text never quotes the body, which holds tokens.
+pub(super) fn read_validated(body: &[u8]) -> Result<Vec<TokenRecord>, String> {
+    serde_json::from_slice::<TokenList>(body).map(|list| list.tokens).map_err(|error| place(&error))
 }
 
 /// Where reading failed, without the parser's words: they may quote a value.
@@ -178,45 +126,6 @@ fn civil_date(days_since_1970: u64) -> (u64, u64, u64) {
 mod tests {
     use super::*;
 
-    fn record(kind: Option<KindWord>, environment: Option<&str>) -> ValidatedToken {
-        ValidatedToken {
-            token: "*:d.s".into(),
-            kind,
-            environment: environment.map(str::to_owned),
-            projects: vec!["*".into()],
-        }
-    }
-
-    #[track_caller]
-    fn check(fields: &str, expected: Option<ValidatedToken>) {
-        let body = format!(r#"{{"tokens":[{{"token":"*:d.s",{fields}}}],"extra":1}}"#);
-        assert_eq!(read_validated(body.as_bytes()).ok(), expected.map(|token| vec![token]), "{fields}");
-    }
-
-    #[test]
-    fn records_are_read_leniently_but_not_guessed() {
-        use KindWord::{Admin, Backend, Frontend};
-        let words = [("client", Backend), ("backend", Backend), ("frontend", Frontend), ("admin", Admin)];
-        for (word, kind) in words {
-            for word in [word.to_owned(), word.to_uppercase()] {
-                check(&format!(r#""type":"{word}","projects":["*"]"#), Some(record(Some(kind), None)));
-            }
-        }
-        check(r#""type":null,"environment":null,"projects":["*"]"#, Some(record(None, None)));
-        check(r#""environment":"d","projects":["*"],"status":"x","new":{}"#, Some(record(None, Some("d"))));
-        check(r#""type":"proxy","projects":["*"]"#, None);
-        check(r#""type":"client""#, None);
-        check(r#""type":"client","projects":null"#, None);
-    }
-
-    #[test]
-    fn the_last_of_two_entries_wins() {
-        let body = br#"{"tokens":[{"token":"a:b.c","projects":["x"]},{"token":"a:b.c","projects":["y"]}]}"#;
-        let tokens = read_validated(body).unwrap();
-        assert_eq!(tokens.len(), 1);
-        assert_eq!(tokens[0].projects, ["y"]);
-    }
-
     #[test]
     fn unreadable_answers_are_described_without_quoting_them() {
         let cases = [
@@ -230,12 +139,6 @@ mod tests {
             let error = read_validated(body.as_bytes()).unwrap_err();
             assert!(error.starts_with(kind) && !error.contains("s3cret"), "{body}: {error}");
         }
-    }
-
-    #[test]
-    fn debug_hides_the_secret() {
-        let text = format!("{:?}", ValidatedToken { token: "*:d.s3cret".into(), ..record(None, None) });
-        assert!(text.contains("*:d.[redacted]") && !text.contains("s3cret"), "{text}");
     }
 
     #[test]
