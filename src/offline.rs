@@ -50,10 +50,8 @@ pub enum FileError {
 /// See [`FileError`].
 pub fn read(path: &Path) -> Result<Document, FileError> {
     let bytes = std::fs::read(path).map_err(|cause| FileError::Missing { cause })?;
-    parse_bootstrap(&bytes).map_err(|error| FileError::Invalid {
-        path: path.display().to_string(),
-        reason: error.to_string(),
-    })
+    parse_bootstrap(&bytes)
+        .map_err(|error| FileError::Invalid { path: path.display().to_string(), reason: error.to_string() })
 }
 
 /// What the offline thread is made of.
@@ -97,7 +95,9 @@ pub fn start(setup: Setup) -> std::io::Result<Stop> {
         Offline { path: setup.path, tokens, catalog: Catalog::default(), publisher, in_trouble: false };
     offline.take_over(setup.document);
     let (asks, reload) = (setup.asks, setup.reload);
-    std::thread::Builder::new().name("offline".to_owned()).spawn(move || offline.run(&asks, reload, &stopped))?;
+    std::thread::Builder::new()
+        .name("offline".to_owned())
+        .spawn(move || offline.run(&asks, reload, &stopped))?;
     Ok(Stop(stop))
 }
 

@@ -87,13 +87,8 @@ impl Publisher {
                 }
             }
         })?;
-        let forms = Forms {
-            orders,
-            made,
-            wanted: HashSet::new(),
-            ordered: HashSet::new(),
-            unworthy: HashMap::new(),
-        };
+        let forms =
+            Forms { orders, made, wanted: HashSet::new(), ordered: HashSet::new(), unworthy: HashMap::new() };
         let current = Arc::default();
         Ok(Self { sink, current, retired: Vec::new(), views: HashMap::new(), forms })
     }
@@ -104,12 +99,7 @@ impl Publisher {
     }
 
     /// Publishes a new state of the world.
-    pub fn publish(
-        &mut self,
-        tokens: Arc<TokenTable>,
-        ready: bool,
-        state_of: impl Fn(&Scope) -> DataState,
-    ) {
+    pub fn publish(&mut self, tokens: Arc<TokenTable>, ready: bool, state_of: impl Fn(&Scope) -> DataState) {
         let mut views = HashMap::new();
         let scopes = tokens.scopes().iter().map(|scope| match state_of(scope) {
             DataState::Loaded(environment) => {
@@ -173,7 +163,9 @@ impl Publisher {
     fn order_forms(&mut self) {
         let views = &self.views;
         self.forms.wanted.retain(|(scope, _)| views.contains_key(scope));
-        self.forms.unworthy.retain(|(scope, _), etag| views.get(scope).is_some_and(|view| view.etag == *etag));
+        self.forms
+            .unworthy
+            .retain(|(scope, _), etag| views.get(scope).is_some_and(|view| view.etag == *etag));
         let gzip = views.keys().map(|scope| (scope.clone(), Coding::Gzip));
         let places: Vec<_> = gzip.chain(self.forms.wanted.iter().cloned()).collect();
         for (scope, coding) in places {

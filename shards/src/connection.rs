@@ -300,9 +300,7 @@ impl Connection {
         attempt: Attempt<S::Answer>,
         host: &mut Host<'_, S>,
     ) {
-        let waiting = with_head(&partial.head, |head| {
-            self.handle(head, &partial.body, attempt, host)
-        });
+        let waiting = with_head(&partial.head, |head| self.handle(head, &partial.body, attempt, host));
         if let Some(Some((ticket, limit))) = waiting {
             self.wait(partial, ticket, limit);
         }

@@ -84,7 +84,8 @@ mod tests {
     #[test]
     fn all_listeners_share_one_port() {
         let listeners = bind(LOOPBACK, 0, 3).expect("a free port");
-        let ports: Vec<_> = listeners.iter().filter_map(|one| one.local_addr().ok()).map(|a| a.port()).collect();
+        let ports: Vec<_> =
+            listeners.iter().filter_map(|one| one.local_addr().ok()).map(|a| a.port()).collect();
         assert_eq!(ports.len(), 3);
         assert!(ports[0] != 0 && ports.iter().all(|port| *port == ports[0]));
     }
@@ -94,7 +95,10 @@ mod tests {
         let foreign = bind(LOOPBACK, 0, 1).expect("a free port");
         let port = foreign[0].local_addr().expect("bound").port();
         let error = bind(LOOPBACK, port, 1).expect_err("the port is taken");
-        assert_eq!(error.to_string(), "Failed to configure listening socket Address already in use (os error 98)");
+        assert_eq!(
+            error.to_string(),
+            "Failed to configure listening socket Address already in use (os error 98)"
+        );
         let error = bind(Ipv6Addr::UNSPECIFIED.into(), port, 1).expect_err("taken on the wildcard too");
         assert_eq!(error.cause.kind(), io::ErrorKind::AddrInUse);
     }

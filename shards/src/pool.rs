@@ -158,7 +158,10 @@ struct Seat<S: Service> {
 
 impl<S: Service> Seat<S> {
     /// Starts the thread and waits until its executor runs.
-    fn start(self, make: impl Fn(usize, &Arc<Stats>) -> S + Send + 'static) -> Result<JoinHandle<()>, String> {
+    fn start(
+        self,
+        make: impl Fn(usize, &Arc<Stats>) -> S + Send + 'static,
+    ) -> Result<JoinHandle<()>, String> {
         let (made_tx, made) = bounded::<Result<(), String>>(1);
         let thread = thread::Builder::new()
             .name(format!("shard-{}", self.config.index))

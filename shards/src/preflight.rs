@@ -235,7 +235,11 @@ mod tests {
         const EPERM: i32 = 1;
         const ENOMEM: i32 = 12;
         const ENOSYS: i32 = 38;
-        check(EPERM, witness("6.1.0-13-amd64", Some("2"), true), &Problem::DeniedBySysctl { value: "2".into() });
+        check(
+            EPERM,
+            witness("6.1.0-13-amd64", Some("2"), true),
+            &Problem::DeniedBySysctl { value: "2".into() },
+        );
         check(EPERM, witness("6.1.0", Some("0"), true), &Problem::DeniedBySeccomp);
         check(EPERM, witness("5.15.0", None, true), &Problem::DeniedBySeccomp);
         check(ENOSYS, witness("5.4.0-1", None, false), &Problem::KernelTooOld { release: "5.4.0-1".into() });

@@ -149,7 +149,9 @@ mod tests {
 
     #[test]
     fn a_deadline_moved_later_fires_late_and_moved_earlier_fires_early() {
-        for (moves, fires_ms) in [(vec![1_000], 1_000), (vec![1_000, 9_000], 9_000), (vec![9_000, 2_000], 2_000)] {
+        for (moves, fires_ms) in
+            [(vec![1_000], 1_000), (vec![1_000, 9_000], 9_000), (vec![9_000, 2_000], 2_000)]
+        {
             let (mut slots, key, count, waker) = one();
             for deadline in &moves {
                 slots.set_deadline(key, *deadline);

@@ -73,7 +73,11 @@ impl Edge {
     }
 
     /// The data of a scope; `Ok(Err(..))` if the request has to wait for its first load.
-    fn serving(&self, scope: usize, call: &mut Call<'_, Verdict>) -> Result<Result<&Serving, Outcome>, Failure> {
+    fn serving(
+        &self,
+        scope: usize,
+        call: &mut Call<'_, Verdict>,
+    ) -> Result<Result<&Serving, Outcome>, Failure> {
         match self.replica.scope(scope) {
             Some(ScopeReplica::Serving(serving)) => Ok(Ok(serving)),
             Some(ScopeReplica::Loading) => Err(Failure::Loading),

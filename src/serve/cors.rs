@@ -58,7 +58,12 @@ impl Cors {
     }
 
     /// Answers an OPTIONS request on any path.
-    pub fn preflight(&self, route: &Route<'_>, request: &Request<'_>, call: &mut Call<'_, Verdict>) -> Outcome {
+    pub fn preflight(
+        &self,
+        route: &Route<'_>,
+        request: &Request<'_>,
+        call: &mut Call<'_, Verdict>,
+    ) -> Outcome {
         let mut reply = call.reply(200);
         if !route.is_backstage() {
             reply = self.add(request, reply).lines(&self.preflight);

@@ -69,9 +69,9 @@ impl Failure {
             Self::NoVerdict { status } => {
                 reply.lines(RETRY).lines(JSON).send(Body::Bytes(explanation(status).as_bytes()))
             }
-            Self::NotReady => reply.lines(JSON).send(Body::Bytes(
-                br#"{"error":"Edge is not ready to serve requests","status":"NOTREADY"}"#,
-            )),
+            Self::NotReady => reply
+                .lines(JSON)
+                .send(Body::Bytes(br#"{"error":"Edge is not ready to serve requests","status":"NOTREADY"}"#)),
         }
     }
 

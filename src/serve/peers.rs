@@ -33,7 +33,11 @@ mod tests {
         let nets = |list: &[&str]| list.iter().map(|net| net.parse().expect("a net")).collect::<Vec<IpNet>>();
         let check = |allow: &[&str], deny: &[&str], peer: &str, admitted| {
             let peers = Peers::new(&nets(allow), &nets(deny));
-            assert_eq!(peers.admits(peer.parse().expect("an address")), admitted, "{allow:?} {deny:?} {peer}");
+            assert_eq!(
+                peers.admits(peer.parse().expect("an address")),
+                admitted,
+                "{allow:?} {deny:?} {peer}"
+            );
         };
         check(&[], &[], "203.0.113.9", true);
         check(&["10.0.0.0/8"], &[], "10.1.2.3", true);

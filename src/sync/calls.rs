@@ -98,13 +98,17 @@ impl Calls {
             let worker = Worker { client: Arc::clone(client), report: report.clone() };
             let inbox: Receiver<Job> = job_inbox.clone();
             let name = format!("fetch-{index}");
-            thread::Builder::new().name(name).spawn(move || inbox.iter().for_each(|job| worker.work(job, interval)))?;
+            thread::Builder::new()
+                .name(name)
+                .spawn(move || inbox.iter().for_each(|job| worker.work(job, interval)))?;
         }
         for index in 0..VALIDATION_THREADS {
             let worker = Worker { client: Arc::clone(client), report: report.clone() };
             let inbox: Receiver<Batch> = validation_inbox.clone();
             let name = format!("validate-{index}");
-            thread::Builder::new().name(name).spawn(move || inbox.iter().for_each(|batch| worker.validate(batch)))?;
+            thread::Builder::new()
+                .name(name)
+                .spawn(move || inbox.iter().for_each(|batch| worker.validate(batch)))?;
         }
         Ok(Self { jobs, validations, outcomes, interval })
     }

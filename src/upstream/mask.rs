@@ -22,10 +22,7 @@ mod tests {
     #[test]
     fn excerpts_are_one_short_masked_line() {
         let body = "bad token\r\n  *:dev.s3cret \u{1b}[31m and key-12345678".as_bytes();
-        assert_eq!(
-            excerpt(body, ["*:dev.s3cret", "key-12345678", ""]),
-            "bad token *:dev.**** [31m and ****"
-        );
+        assert_eq!(excerpt(body, ["*:dev.s3cret", "key-12345678", ""]), "bad token *:dev.**** [31m and ****");
         assert_eq!(excerpt(&[b'x'; 9000], []).len(), DETAIL_CHARS_MAX);
         assert_eq!(excerpt(&[0xff, 0xfe], []), "\u{fffd}\u{fffd}");
     }

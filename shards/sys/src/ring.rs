@@ -110,7 +110,11 @@ mod tests {
         for thread in threads {
             thread.join().expect("an executor thread ends without a panic");
         }
-        assert_eq!(rings_flagged() - before, 2, "one flagged ring per executor: is --wrap passed to the linker?");
+        assert_eq!(
+            rings_flagged() - before,
+            2,
+            "one flagged ring per executor: is --wrap passed to the linker?"
+        );
     }
 
     fn make_executor() {
