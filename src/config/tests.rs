@@ -1,0 +1,1 @@
+//! The command line as a table: what is typed, what comes out.
