@@ -7,10 +7,7 @@
 mod filter;
 mod writer;
 
-use std::{
-    io::{IsTerminal, Write},
-    sync::Arc,
-};
+use std::io::{IsTerminal, Write};
 
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
@@ -49,7 +46,7 @@ pub fn init(format: LogFormat, surroundings: &Surroundings) -> Flush {
     // Only a second set-up in one process fails, and the first one then goes on.
     let _ = tracing_subscriber::registry()
         .with(filter)
-        .with(layer(format, surroundings.colour, Arc::new(handoff)))
+        .with(layer(format, surroundings.colour, handoff))
         .try_init();
     for directive in refused {
         tracing::warn!(directive, "ignoring a part of RUST_LOG that is not understood");
@@ -60,7 +57,7 @@ pub fn init(format: LogFormat, surroundings: &Surroundings) -> Flush {
 type Filtered = tracing_subscriber::layer::Layered<EnvFilter, Registry>;
 
 /// The lines of one shape; timestamps are UTC with microseconds.
-fn layer(format: LogFormat, colour: bool, handoff: Arc<Handoff>) -> Box<dyn Layer<Filtered> + Send + Sync> {
+fn layer(format: LogFormat, colour: bool, handoff: Handoff) -> Box<dyn Layer<Filtered> + Send + Sync> {
     boxed(format, colour, Lines(handoff))
 }
 
@@ -78,7 +75,7 @@ where
 }
 
 /// Gives the formatter a place for one event.
-struct Lines(Arc<Handoff>);
+struct Lines(Handoff);
 
 impl<'a> MakeWriter<'a> for Lines {
     type Writer = Line<'a>;
@@ -101,7 +98,7 @@ impl Write for Line<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
     use serde_json::Value;
 

@@ -1,5 +1,7 @@
 //! The options that say how to reach upstream, common to `edge` and `offline prepare`.
 
+use std::path::PathBuf;
+
 use url::Url;
 
 use super::{
@@ -7,9 +9,11 @@ use super::{
     reader::Reader,
 };
 use crate::config::{
+    grammar::token_grammar,
     option::Opt,
     options::edge as options,
-    problem::Problem,
+    problem::{Problem, Reason},
+    secret::masked_token,
     settings::{Identity, Instance, Upstream},
 };
 
@@ -87,7 +91,7 @@ fn identity(reader: &mut Reader<'_>) -> Option<Identity> {
     let passphrase = reader.secret(&options::PKCS12_PASSPHRASE, &options::PKCS12_PASSPHRASE_FILE);
     let certificate = reader.path(&options::PKCS8_CLIENT_CERTIFICATE_FILE);
     let key = reader.path(&options::PKCS8_CLIENT_KEY_FILE);
-    let pem = reader.path(&options::PEM_CERT_FILE).or_else(|| reader.path(&options::PEM_FILE));
+    let pem = reader.path(&options::PEM_CERT_FILE).or_else(|| positional_pem(reader));
     let leftover = passphrase.is_some() || key.is_some();
     match (archive, passphrase, certificate, key, pem) {
         (Some(file), Some(passphrase), ..) => {
@@ -108,6 +112,17 @@ fn identity(reader: &mut Reader<'_>) -> Option<Identity> {
             None
         }
     }
+}
+
+/// The PEM file of older releases. A token in its place comes from a list written with blanks, and must
+/// not turn up in messages as the name of a file.
+fn positional_pem(reader: &mut Reader<'_>) -> Option<PathBuf> {
+    let path = reader.path(&options::PEM_FILE)?;
+    if let Some(text) = path.to_str().filter(|text| token_grammar(text)) {
+        let reason = "this is a token; write a list of tokens with commas";
+        reader.reject(&options::PEM_FILE, &masked_token(text), Reason::Text(reason.to_owned()));
+    }
+    Some(path)
 }
 
 fn half(reader: &mut Reader<'_>, option: &'static Opt, missing: &'static Opt) -> Option<Identity> {

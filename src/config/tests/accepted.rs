@@ -68,53 +68,30 @@ fn on_edge<T: Debug>(long: &str, value: &str, field: impl Fn(Edge) -> T, debug: 
 
 #[test]
 fn defaults() {
-    let given = |config: Config| {
-        let Config { server, stopping, instance, log_format, tls, proxy_trust, .. } = config;
-        (server.interface, server.port, server.base_path, server.workers, server.cors.max_age_s)
-            .pipe(|server_part| format!("{server_part:?}"))
-            + &format!(" {:?} {:?} {}", server.request_timeout, server.keepalive_timeout, server.auth_header)
-            + &format!(" {stopping:?} {} {} {}", instance.app_name, instance.client_id, instance.hosted)
-            + &format!(" {log_format:?} {tls:?} {}", proxy_trust.enabled)
-    };
-    assert_eq!(
-        given(config(EDGE, &[])),
-        "(::, 3063, \"\", None, 172800) Some(5s) 15s authorization \
-         Stopping { drain_delay: 0ns, timeout: 10s } unleash-edge self-hosted false Plain None false"
-    );
-    let edge = edge(config(EDGE, &[]));
-    assert_eq!(
-        format!(
-            "{:?} {:?} {:?} {:?}",
-            edge.features_refresh_interval,
-            edge.token_revalidation_interval,
-            edge.metrics_interval,
-            edge.fetching
-        ),
-        "15s 3600s 60s Polling"
-    );
-    let upstream = edge.upstream;
-    assert_eq!(
-        format!(
-            "{} {:?} {:?} {:?} {} {}",
-            upstream.url,
-            upstream.connect_timeout,
-            upstream.socket_timeout,
-            upstream.keepalive_timeout,
-            upstream.auth_header,
-            upstream.app_name
-        ),
-        "http://u/ 5s 5s 15s authorization unleash-edge"
-    );
-    assert_eq!(upstream.instance_id.len(), 26, "a ULID");
+    check(EDGE, &[], |c| c.server.interface, "::");
+    check(EDGE, &[], |c| c.server.port, "3063");
+    check(EDGE, &[], |c| c.server.base_path, "\"\"");
+    check(EDGE, &[], |c| c.server.workers, "None");
+    check(EDGE, &[], |c| c.server.request_timeout, "Some(5s)");
+    check(EDGE, &[], |c| c.server.keepalive_timeout, "15s");
+    check(EDGE, &[], |c| c.server.auth_header, "\"authorization\"");
+    let cors = "Cors { origins: None, allowed_headers: None, exposed_headers: None, methods: None, max_age_s: 172800 }";
+    check(EDGE, &[], |c| c.server.cors, cors);
+    check(EDGE, &[], |c| c.stopping, "Stopping { drain_delay: 0ns, timeout: 10s }");
+    check(EDGE, &[], |c| (c.instance.app_name, c.instance.client_id), r#"("unleash-edge", "self-hosted")"#);
+    check(EDGE, &[], |c| c.instance.instance_id.len(), "26");
+    check(EDGE, &[], |c| c.log_format, "Plain");
+    check(EDGE, &[], |c| (c.tls, c.proxy_trust.enabled, c.backstage.address), "(None, false, None)");
+    check(EDGE, &[], |c| edge(c).features_refresh_interval, "15s");
+    check(EDGE, &[], |c| edge(c).token_revalidation_interval, "3600s");
+    check(EDGE, &[], |c| edge(c).metrics_interval, "60s");
+    check(EDGE, &[], |c| edge(c).fetching, "Polling");
+    check(EDGE, &[], |c| edge(c).upstream.connect_timeout, "5s");
+    check(EDGE, &[], |c| edge(c).upstream.socket_timeout, "5s");
+    check(EDGE, &[], |c| edge(c).upstream.keepalive_timeout, "15s");
+    check(EDGE, &[], |c| edge(c).upstream.auth_header, "\"authorization\"");
+    check(OFFLINE, &[], |c| offline(c).reload_interval, "None");
 }
-
-trait Pipe: Sized {
-    fn pipe<T>(self, apply: impl FnOnce(Self) -> T) -> T {
-        apply(self)
-    }
-}
-
-impl<T> Pipe for T {}
 
 #[test]
 fn options_of_the_whole_program() {

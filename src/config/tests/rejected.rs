@@ -85,6 +85,9 @@ fn words_that_clap_refuses() {
 #[test]
 fn a_token_that_clap_quotes_is_masked() {
     usage("health *:dev.hunter2", &[], "unexpected argument '*:dev.****' found");
+    let reason = "this is a token; write a list of tokens with commas\n";
+    let text = format!("invalid value '*:dev.****' for '[PEM_FILE]': {reason}");
+    usage(&format!("{EDGE} -t a:b.c *:dev.hunter2"), &[], &text);
     usage("offline -b f -c x *:dev.hunter2", &[], "unrecognized subcommand '*:dev.****'");
 }
 
@@ -291,6 +294,8 @@ fn all_problems_are_reported_at_once() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     /// Whatever is typed, parsing ends with a configuration or a text, and codes are 0, 1 or 2.
     #[test]
     fn any_line_has_a_defined_end(line in "(edge|offline|health)?( (-[a-zA-Z]|--port|--tokens|--redis-url|[a-z:/.@0-9-]{0,6})){0,6}") {

@@ -20,6 +20,10 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use tracing_subscriber::fmt::{
+    format::Writer as FormatWriter,
+    time::{FormatTime, SystemTime},
+};
 
 use crate::config::settings::LogFormat;
 
@@ -152,15 +156,24 @@ fn report_dropped(output: &mut impl Write, format: LogFormat, dropped: &AtomicU6
     if count == 0 {
         return;
     }
+    let now = now();
     let _ = match format {
         LogFormat::Json => writeln!(
             output,
-            r#"{{"level":"WARN","fields":{{"message":"log lines were dropped","count":{count}}},"target":"brink"}}"#
+            r#"{{"timestamp":"{now}","level":"WARN","fields":{{"message":"log lines were dropped","count":{count}}},"target":"brink"}}"#
         ),
         LogFormat::Plain | LogFormat::Pretty => {
-            writeln!(output, " WARN brink: log lines were dropped count={count}")
+            writeln!(output, "{now}  WARN brink: log lines were dropped count={count}")
         }
     };
+}
+
+/// The time in the form of all other lines.
+fn now() -> String {
+    let mut text = String::new();
+    // Formatting into a text does not fail.
+    let _ = SystemTime.format_time(&mut FormatWriter::new(&mut text));
+    text
 }
 
 #[cfg(test)]
