@@ -1,12 +1,14 @@
 //! brink: a drop-in replacement for Unleash Edge, thread per core. See `docs/ARCHITECTURE.md`.
 #![forbid(unsafe_code)]
 
+pub mod app;
 pub mod config;
 pub mod features;
 pub mod limits;
 pub mod messages;
 pub mod observe;
 pub mod offline;
+pub mod probe;
 pub mod publish;
 pub mod serve;
 pub mod signals;

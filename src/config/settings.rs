@@ -1,11 +1,117 @@
 //! The configuration, checked and ready to use: what the rest of the program sees of the command line.
 //!
 //! Made once by `lower`, immutable afterwards, shared as `Arc<Config>`. No clap type appears here.
+//! Everything in it may be printed with `Debug`: secrets mask themselves.
 
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+mod edge;
+mod listening;
+
+use std::{fmt, net::IpAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 use url::Url;
+
+pub use self::{
+    edge::{Backup, Edge, Fetching, Hmac, Redis, RedisMode, RemoteWrite, StartScope},
+    listening::{
+        Backstage, Endpoints, LogFormat, Otlp, OtlpProtocol, ProxyTrust, ServerTls, ServerTlsFiles, Stopping,
+    },
+};
+use super::secret::Secret;
+
+/// The whole configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What to run, with the settings only it has.
+    pub mode: Mode,
+    /// The listening side.
+    pub server: Server,
+    /// HTTPS; `None` serves plain HTTP.
+    pub tls: Option<ServerTls>,
+    /// Whether and whose forwarded addresses are believed.
+    pub proxy_trust: ProxyTrust,
+    /// Which optional routes exist.
+    pub endpoints: Endpoints,
+    /// Who may see `/internal-backstage`, and where.
+    pub backstage: Backstage,
+    /// How to stop.
+    pub stopping: Stopping,
+    /// Names of this program towards upstream and in metrics.
+    pub instance: Instance,
+    /// Export of telemetry.
+    pub otlp: Option<Otlp>,
+    /// Shape of log lines.
+    pub log_format: LogFormat,
+    /// Options that were given and have no effect yet; to be said once at start.
+    pub pending: Vec<&'static str>,
+    /// Other remarks about the command line; to be said once each at start.
+    pub notices: Vec<String>,
+}
+
+/// The commands and what only they need.
+#[derive(Debug, Clone)]
+pub enum Mode {
+    /// `edge`
+    Edge(Box<Edge>),
+    /// `offline`
+    Offline(Offline),
+    /// `offline prepare`
+    Prepare(Box<Prepare>),
+    /// `health`
+    Health(Probe),
+    /// `ready`
+    Ready(Probe),
+}
+
+/// Settings of `offline` (cli.md 4). At least one token is there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Offline {
+    /// The file to serve; not opened yet.
+    pub bootstrap_file: PathBuf,
+    /// Tokens for the client API.
+    pub client_tokens: Vec<Secret>,
+    /// Tokens for the frontend API; a text that is in both lists is a frontend token (tokens.md 8).
+    pub frontend_tokens: Vec<Secret>,
+    /// Tokens without a type, good for both.
+    pub tokens: Vec<Secret>,
+    /// How often the file is read again; `None` is never.
+    pub reload_interval: Option<Duration>,
+}
+
+/// Settings of `offline prepare` (cli.md 4.2).
+#[derive(Debug, Clone)]
+pub struct Prepare {
+    /// Where to fetch.
+    pub upstream: Upstream,
+    /// What to fetch with; at least one, each with the token grammar.
+    pub tokens: Vec<Secret>,
+    /// Where to write; `None` is standard output.
+    pub output: Option<PathBuf>,
+}
+
+/// Settings of `health` and `ready` (cli.md 6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// As given; whether it is a URL is for the probe to say.
+    pub edge_url: String,
+    /// Extra root certificate, PEM.
+    pub ca_certificate_file: Option<PathBuf>,
+}
+
+/// Names of this program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// `--app-name`, a legal header value.
+    pub app_name: String,
+    /// `--instance-id`, a legal header value, or a fresh ULID.
+    pub instance_id: String,
+    /// Label `client_id` of exported metrics.
+    pub client_id: String,
+    /// `AWS_REGION`, for instance data.
+    pub region: Option<String>,
+    /// `EDGE_HOSTING=hosted`.
+    pub hosted: bool,
+}
 
 /// Settings of the listening side, common to `edge` and `offline`.
 #[derive(Debug, Clone)]
@@ -24,7 +130,7 @@ pub struct Server {
     pub allow: Vec<IpNet>,
     /// Peers that may not; checked before `allow`.
     pub deny: Vec<IpNet>,
-    /// Time for one complete request, head and body, from its first byte.
+    /// Time for one complete request, head and body, from its first byte; `None` is no limit.
     pub request_timeout: Option<Duration>,
     /// How long an idle connection is kept.
     pub keepalive_timeout: Duration,
@@ -48,9 +154,10 @@ pub struct Cors {
 }
 
 /// How to reach Unleash or another edge: used by every upstream call (upstream.md 3 and 4).
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Upstream {
-    /// Base URL without trailing slash, query or fragment.
+    /// Base URL, http or https, without credentials, query or fragment, and without trailing slashes
+    /// (but for the lone one that `Url` prints for an empty path).
     pub url: Url,
     /// Header that carries the token towards upstream, lower case.
     pub auth_header: String,
@@ -72,6 +179,25 @@ pub struct Upstream {
     pub certificate_file: Option<PathBuf>,
     /// Client certificate.
     pub identity: Option<Identity>,
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let header_names: Vec<&str> = self.custom_headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Upstream")
+            .field("url", &self.url.as_str())
+            .field("auth_header", &self.auth_header)
+            .field("custom_headers", &header_names)
+            .field("app_name", &self.app_name)
+            .field("instance_id", &self.instance_id)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("socket_timeout", &self.socket_timeout)
+            .field("keepalive_timeout", &self.keepalive_timeout)
+            .field("skip_ssl_verification", &self.skip_ssl_verification)
+            .field("certificate_file", &self.certificate_file)
+            .field("identity", &self.identity)
+            .finish()
+    }
 }
 
 /// A client certificate for the upstream, in the order of precedence of upstream.md 4.1.
@@ -98,8 +224,8 @@ pub enum Identity {
     },
 }
 
-impl std::fmt::Debug for Identity {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pkcs12 { file, .. } => f.debug_struct("Pkcs12").field("file", file).finish_non_exhaustive(),
             Self::Pkcs8 { certificate_file, key_file } => f

@@ -1,0 +1,142 @@
+//! The options of `edge` (cli.md 3).
+
+use std::collections::BTreeMap;
+
+use super::{backup, headers::AuthHeaders, reader::Reader, server, upstream};
+use crate::config::{
+    grammar::{self, Pretrusted, token_grammar},
+    options::edge as options,
+    problem::Problem,
+    secret::{Secret, masked_token},
+    settings::{Edge, Fetching, Hmac, Instance, RemoteWrite, StartScope},
+};
+
+/// `None` only if a problem was noted.
+pub fn edge(reader: &mut Reader<'_>, instance: &Instance, auth_headers: &AuthHeaders) -> Option<Edge> {
+    let upstream = upstream::upstream(reader, instance, auth_headers);
+    let tokens = start_up_tokens(reader);
+    let hmac = hmac(reader);
+    let start_scope = start_scope(reader, tokens.is_empty() && hmac.is_none());
+    let fetching = fetching(reader);
+    if fetching != Fetching::Polling {
+        one_token_per_environment(reader, &tokens);
+    }
+    let pretrusted_tokens = pretrusted_tokens(reader);
+    let features_refresh_interval = reader.period(&options::FEATURES_REFRESH_INTERVAL_SECONDS);
+    let token_revalidation_interval = reader.period(&options::TOKEN_REVALIDATION_INTERVAL_SECONDS);
+    let metrics_interval = reader.period(&options::METRICS_INTERVAL_SECONDS);
+    let defer_token_validation = server::defers_token_validation(reader);
+    let bootstrap_file = reader.path(&options::BOOTSTRAP_FILE);
+    let backup = backup::backup(reader);
+    let remote_write = remote_write(reader);
+    Some(Edge {
+        upstream: upstream?,
+        tokens,
+        pretrusted_tokens,
+        start_scope,
+        features_refresh_interval,
+        token_revalidation_interval,
+        metrics_interval,
+        fetching,
+        defer_token_validation,
+        bootstrap_file,
+        backup,
+        remote_write,
+        hmac,
+    })
+}
+
+/// The start-up tokens, each once.
+pub fn start_up_tokens(reader: &mut Reader<'_>) -> Vec<Secret> {
+    let read = |text: &str| {
+        let refusal = || format!("Could not parse edge token: {}", masked_token(text));
+        token_grammar(text).then(|| Secret::new(text)).ok_or_else(refusal)
+    };
+    let tokens = reader.secret_list_of(&options::TOKENS, &options::TOKENS_FILE, read).unwrap_or_default();
+    let mut unique: Vec<Secret> = Vec::with_capacity(tokens.len());
+    for token in tokens {
+        if !unique.contains(&token) {
+            unique.push(token);
+        }
+    }
+    unique
+}
+
+fn pretrusted_tokens(reader: &mut Reader<'_>) -> Vec<Pretrusted> {
+    let refusal = "Could not parse edge token: Trusted tokens must either match the existing Unleash token \
+                   format or they must be {string}@{environment}";
+    let read = |text: &str| Pretrusted::parse(text).ok_or_else(|| refusal.to_owned());
+    reader
+        .secret_list_of(&options::PRETRUSTED_TOKENS, &options::PRETRUSTED_TOKENS_FILE, read)
+        .unwrap_or_default()
+}
+
+/// Strict with start-up tokens, dynamic without; the options override (tokens.md 4.3).
+fn start_scope(reader: &mut Reader<'_>, without_tokens: bool) -> StartScope {
+    reader.exclude(&options::STRICT, &options::DYNAMIC);
+    let strict = reader.flag(&options::STRICT);
+    let dynamic = reader.flag(&options::DYNAMIC);
+    if strict && without_tokens && !tokens_were_given(reader) {
+        reader.problems.push(Problem::NoTokens);
+    }
+    if dynamic || (without_tokens && !strict) { StartScope::Dynamic } else { StartScope::Strict }
+}
+
+/// Tokens that were given and refused have been complained about already.
+fn tokens_were_given(reader: &Reader<'_>) -> bool {
+    !reader.problems.is_empty() && (reader.given(&options::TOKENS) || reader.given(&options::TOKENS_FILE))
+}
+
+fn fetching(reader: &mut Reader<'_>) -> Fetching {
+    let delta = reader.flag(&options::DELTA);
+    if reader.flag(&options::STREAMING) {
+        Fetching::Streaming
+    } else if delta {
+        Fetching::Delta
+    } else {
+        Fetching::Polling
+    }
+}
+
+/// With deltas upstream keeps one state per environment, so two start-up tokens of one environment cannot
+/// both be followed (delta-and-streaming.md).
+fn one_token_per_environment(reader: &mut Reader<'_>, tokens: &[Secret]) {
+    let mut by_environment: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (project, environment) in tokens.iter().filter_map(|token| grammar::pieces(token.expose())) {
+        by_environment.entry(environment).or_default().push(project);
+    }
+    let environments: Vec<(String, String)> = by_environment
+        .into_iter()
+        .filter(|(_, projects)| projects.len() > 1)
+        .map(|(environment, projects)| (environment.to_owned(), merged(projects)))
+        .collect();
+    if !environments.is_empty() {
+        reader.problems.push(Problem::TokensPerEnvironment { environments });
+    }
+}
+
+fn merged(mut projects: Vec<&str>) -> String {
+    if projects.contains(&"*") {
+        return "*".to_owned();
+    }
+    projects.sort_unstable();
+    projects.dedup();
+    projects.join(", ")
+}
+
+fn remote_write(reader: &mut Reader<'_>) -> Option<RemoteWrite> {
+    let url = server::secret_url(reader, &options::PROMETHEUS_REMOTE_WRITE_URL);
+    let interval = reader.period(&options::PROMETHEUS_PUSH_INTERVAL);
+    let password = reader.secret(&options::PROMETHEUS_PASSWORD, &options::PROMETHEUS_PASSWORD_FILE);
+    let username = reader.text(&options::PROMETHEUS_USERNAME);
+    let hostname = reader.text(&options::HOSTNAME);
+    let ec2_instance_id = reader.text(&options::EC2_INSTANCE_ID);
+    let credentials = username.map(|name| (name, password.unwrap_or_else(|| Secret::new(""))));
+    Some(RemoteWrite { url: url?, interval, credentials, hostname, ec2_instance_id })
+}
+
+fn hmac(reader: &mut Reader<'_>) -> Option<Hmac> {
+    let secret = reader.secret(&options::UNLEASH_CLIENT_SECRET, &options::UNLEASH_CLIENT_SECRET_FILE);
+    let environments = reader.list(&options::DESIRED_ENVIRONMENTS);
+    Some(Hmac { secret: secret?, environments: environments? })
+}

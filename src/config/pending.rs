@@ -1,0 +1,73 @@
+//! Options that are accepted and have no effect yet, and those that never will.
+//!
+//! The first kind is said once at start when given; where silence would do harm the program refuses to
+//! start instead. When an option is built, its row goes from here. Details of an option (the password of
+//! Redis, labels of pushed metrics) are not listed beside it. Ignored for good, as in Unleash Edge 20.4:
+//! `sentry-*`, `datadog-url`, `consumption`, `desired-projects`, `prometheus-user-id`, and `delta-diff`.
+
+use super::{
+    option::Opt,
+    options::{self, edge, program},
+    settings::{Config, Mode},
+    typed::CommandName,
+};
+
+/// Accepted, without effect yet.
+static PENDING: &[&Opt] = &[
+    &program::TRUST_PROXY,
+    &program::PROXY_TRUSTED_SERVERS,
+    &program::DISABLE_ALL_ENDPOINT,
+    &program::DISABLE_METRICS_BATCH_ENDPOINT,
+    &program::DISABLE_METRICS_ENDPOINT,
+    &program::DISABLE_FEATURES_ENDPOINT,
+    &program::DISABLE_TOKENS_ENDPOINT,
+    &program::DISABLE_INSTANCE_DATA_ENDPOINT,
+    &program::DISABLE_OPENAPI,
+    &program::OTEL_EXPORTER_OTLP_ENDPOINT,
+    &program::OTEL_EXPORTER_OTLP_PROTOCOL,
+    &program::EDGE_DEFER_TOKEN_VALIDATION,
+    &edge::PRETRUSTED_TOKENS,
+    &edge::PRETRUSTED_TOKENS_FILE,
+    &edge::METRICS_INTERVAL_SECONDS,
+    &edge::BACKUP_FOLDER,
+    &edge::BOOTSTRAP_FILE,
+    &edge::REDIS_URL,
+    &edge::REDIS_HOST,
+    &edge::S3_BUCKET_NAME,
+    &edge::STREAMING,
+    &edge::DELTA,
+    &edge::PKCS12_IDENTITY_FILE,
+    &edge::PROMETHEUS_REMOTE_WRITE_URL,
+    &edge::UNLEASH_CLIENT_SECRET,
+    &edge::UNLEASH_CLIENT_SECRET_FILE,
+    &edge::DESIRED_ENVIRONMENTS,
+];
+
+/// The long names of the options of `command` that were given and have no effect yet.
+pub fn pending(command: CommandName, given: impl Fn(&Opt) -> bool) -> Vec<&'static str> {
+    // `offline` has a working option named like a pending one of `edge`: compare rows, not names.
+    let is_accepted = |option: &Opt| {
+        program::ALL.iter().chain(options::of(command)).any(|known| std::ptr::eq(*known, option))
+    };
+    let rows = PENDING.iter().filter(|option| is_accepted(option) && given(option));
+    rows.map(|option| option.long).collect()
+}
+
+/// Why this configuration must not run yet: it asks for something that is not built in and whose silent
+/// absence would do harm, such as plain HTTP where HTTPS was wanted.
+pub fn unsupported(config: &Config) -> Option<String> {
+    let what = if matches!(config.mode, Mode::Health(_) | Mode::Ready(_)) {
+        return None;
+    } else if config.tls.is_some() {
+        "--tls-enable (TLS_ENABLE)"
+    } else if matches!(config.mode, Mode::Prepare(_)) {
+        "offline prepare"
+    } else if config.backstage.token.is_some() {
+        "--backstage-token (BACKSTAGE_TOKEN)"
+    } else if config.backstage.address.is_some() {
+        "--backstage-port (BACKSTAGE_PORT)"
+    } else {
+        return None;
+    };
+    Some(format!("{what} is not built in yet"))
+}

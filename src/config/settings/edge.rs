@@ -1,0 +1,122 @@
+//! The settings of `edge` (cli.md 3).
+
+use std::{path::PathBuf, time::Duration};
+
+use super::Upstream;
+use crate::config::{
+    grammar::Pretrusted,
+    secret::{Secret, SecretUrl},
+};
+
+/// Settings of `edge`.
+#[derive(Debug, Clone)]
+pub struct Edge {
+    /// Where features and verdicts come from.
+    pub upstream: Upstream,
+    /// Start-up tokens, each with the token grammar, without duplicates, in the order given.
+    pub tokens: Vec<Secret>,
+    /// Frontend tokens that upstream is not asked about.
+    pub pretrusted_tokens: Vec<Pretrusted>,
+    /// What tokens seen later may reach (tokens.md 4.3).
+    pub start_scope: StartScope,
+    /// Period of refreshes; at least a second.
+    pub features_refresh_interval: Duration,
+    /// Period of token revalidations; at least a second.
+    pub token_revalidation_interval: Duration,
+    /// Period of metric uploads; at least a second.
+    pub metrics_interval: Duration,
+    /// How features are kept fresh.
+    pub fetching: Fetching,
+    /// Answer first and validate later (`EDGE_DEFER_TOKEN_VALIDATION`).
+    pub defer_token_validation: bool,
+    /// Data to serve until upstream answers.
+    pub bootstrap_file: Option<PathBuf>,
+    /// Where data survives a restart.
+    pub backup: Option<Backup>,
+    /// Push of metrics.
+    pub remote_write: Option<RemoteWrite>,
+    /// Start-up tokens requested from upstream.
+    pub hmac: Option<Hmac>,
+}
+
+/// Strict or dynamic (tokens.md 4.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartScope {
+    /// Only what the start-up tokens cover.
+    Strict,
+    /// Valid tokens that come later extend it.
+    Dynamic,
+}
+
+/// How features are kept fresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetching {
+    /// Whole lists, with ETags.
+    Polling,
+    /// Changes, polled.
+    Delta,
+    /// Changes, streamed.
+    Streaming,
+}
+
+/// Where data survives a restart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Backup {
+    /// Files in this folder.
+    Folder(PathBuf),
+    /// Redis.
+    Redis(Redis),
+    /// An S3 bucket; region and credentials come from the usual AWS variables.
+    S3 {
+        /// Its name.
+        bucket: String,
+        /// Bucket in the path, not in the host name.
+        force_path_style: bool,
+    },
+}
+
+/// Redis, its options merged into the URLs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redis {
+    /// At least one; a single Redis uses the first.
+    pub urls: Vec<SecretUrl>,
+    /// One or many.
+    pub mode: RedisMode,
+    /// Limit for reading.
+    pub read_timeout: Duration,
+    /// Limit for writing.
+    pub write_timeout: Duration,
+}
+
+/// `--redis-mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RedisMode {
+    /// One Redis.
+    Single,
+    /// A cluster of all URLs.
+    Cluster,
+}
+
+/// Push of metrics by Prometheus remote write (metrics.md).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteWrite {
+    /// Where to.
+    pub url: SecretUrl,
+    /// How often; at least a second.
+    pub interval: Duration,
+    /// Basic authentication: name and password, which may be empty.
+    pub credentials: Option<(String, Secret)>,
+    /// Label `hostname`.
+    pub hostname: Option<String>,
+    /// Label `ec2_instance_id`.
+    pub ec2_instance_id: Option<String>,
+}
+
+/// Tokens requested from upstream (tokens.md 9).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hmac {
+    /// The key, as given.
+    pub secret: Secret,
+    /// One token is requested for each; at least one.
+    pub environments: Vec<String>,
+}

@@ -1,0 +1,107 @@
+//! The smaller settings of the listening side: TLS, proxies, optional routes, stopping, logs.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use ipnet::IpNet;
+
+use crate::config::secret::{Secret, SecretUrl};
+
+/// HTTPS (cli.md 2.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerTls {
+    /// HTTPS port, on the interface of the HTTP port.
+    pub port: u16,
+    /// Where chain and key are.
+    pub files: ServerTlsFiles,
+    /// Open the HTTP port as well and redirect from it.
+    pub redirect: bool,
+}
+
+/// Chain and key of the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServerTlsFiles {
+    /// Two PEM files.
+    Pair {
+        /// Chain.
+        certificate: PathBuf,
+        /// Key.
+        key: PathBuf,
+    },
+    /// One PEM file with both.
+    Single(PathBuf),
+}
+
+/// Whether forwarded addresses are believed (http-api.md 12).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProxyTrust {
+    /// Look at `Forwarded` and `X-Forwarded-For`.
+    pub enabled: bool,
+    /// Peers that are removed from the chain; empty believes the leftmost address.
+    pub servers: Vec<IpNet>,
+}
+
+/// Optional routes; true serves them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoints {
+    /// `/api/frontend/all` and `/api/proxy/all`.
+    pub all: bool,
+    /// `/internal-backstage/metricsbatch`.
+    pub metrics_batch: bool,
+    /// `/internal-backstage/metrics`.
+    pub metrics: bool,
+    /// `/internal-backstage/features`.
+    pub features: bool,
+    /// `/internal-backstage/tokens`.
+    pub tokens: bool,
+    /// `/internal-backstage/instancedata`.
+    pub instance_data: bool,
+    /// `/docs/openapi`.
+    pub openapi: bool,
+}
+
+/// The internal routes (security.md 1.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backstage {
+    /// An address of their own; `None` serves them next to the API.
+    pub address: Option<SocketAddr>,
+    /// What callers must send; `None` leaves them open.
+    pub token: Option<Secret>,
+}
+
+/// How the program stops.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopping {
+    /// How long it goes on serving as "not ready" after the signal.
+    pub drain_delay: Duration,
+    /// How long open requests are waited for after that.
+    pub timeout: Duration,
+}
+
+/// Export of traces, metrics and logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Otlp {
+    /// The collector.
+    pub endpoint: SecretUrl,
+    /// How to speak to it.
+    pub protocol: OtlpProtocol,
+}
+
+/// `--otel-exporter-otlp-protocol`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtlpProtocol {
+    /// Protobuf over gRPC.
+    Grpc,
+    /// JSON over HTTP.
+    Http,
+}
+
+/// `--log-format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One line of text.
+    Plain,
+    /// One JSON object per line.
+    Json,
+    /// Several lines.
+    Pretty,
+}

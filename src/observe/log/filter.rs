@@ -1,0 +1,92 @@
+//! The filter of `RUST_LOG`, with the targets of Unleash Edge as aliases of ours.
+//!
+//! A filter that is not understood never stops the program: the parts that are understood count, and if
+//! there are none the default does.
+
+use tracing_subscriber::{EnvFilter, filter::Directive};
+
+/// Our own lines at info. Libraries only warn: at info they add nothing an operator needs.
+const DEFAULT: &str = "info,ureq=warn,ureq_proto=warn,rustls=warn,glommio=warn";
+const ALIAS: &str = "unleash_edge";
+const OURS: &str = "brink";
+
+/// The filter and the parts that were not understood.
+pub fn parse(text: Option<&str>) -> (EnvFilter, Vec<String>) {
+    let mut refused = Vec::new();
+    let mut directives = Vec::new();
+    for part in parts(text.unwrap_or_default()) {
+        match translated(part).parse::<Directive>() {
+            Ok(directive) => directives.push(directive),
+            Err(_) => refused.push(part.to_owned()),
+        }
+    }
+    if directives.is_empty() {
+        return (EnvFilter::new(DEFAULT), refused);
+    }
+    // Starts from a filter without directives of its own; an empty text would mean "error".
+    let filter = directives.into_iter().fold(EnvFilter::new("off"), EnvFilter::add_directive);
+    (filter, refused)
+}
+
+/// Splits at commas that are not inside of `[span{field=value,...}]`.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0_usize;
+    text.split(move |letter| {
+        match letter {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        letter == ',' && depth == 0
+    })
+    .map(str::trim)
+    .filter(|part| !part.is_empty())
+}
+
+/// Puts our name in place of a target of Unleash Edge, whatever module it names: theirs are not ours.
+fn translated(directive: &str) -> String {
+    let ends = directive.find(['=', '[']).unwrap_or(directive.len());
+    let (target, rest) = directive.split_at(ends);
+    let follows = target.strip_prefix(ALIAS);
+    let is_alias = follows.is_some_and(|rest| rest.is_empty() || rest.starts_with(['_', ':']));
+    if is_alias { format!("{OURS}{rest}") } else { directive.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn check(text: Option<&str>, expected: &str, expected_refused: &[&str]) {
+        let (filter, refused) = parse(text);
+        let sorted = |text: &str| text.split(',').map(str::to_owned).collect::<BTreeSet<_>>();
+        assert_eq!(sorted(&filter.to_string()), sorted(expected), "{text:?}");
+        assert_eq!(refused, expected_refused, "{text:?}");
+    }
+
+    #[test]
+    fn filters() {
+        check(None, DEFAULT, &[]);
+        check(Some(""), DEFAULT, &[]);
+        check(Some(" , "), DEFAULT, &[]);
+        check(Some("debug"), "debug", &[]);
+        check(Some("off"), "off", &[]);
+        check(Some("warn,unleash_edge=debug"), "warn,brink=debug", &[]);
+        check(Some("warn,unleash_edge_http::server=trace"), "warn,brink=trace", &[]);
+        check(Some("warn,unleash_edges=trace"), "warn,unleash_edges=trace", &[]);
+        check(Some("warn,brink::serve=trace"), "warn,brink::serve=trace", &[]);
+    }
+
+    #[test]
+    fn parts_that_are_not_understood_are_named_and_dropped() {
+        check(Some("warn,brink=loud"), "warn", &["brink=loud"]);
+        check(Some("=,brink=loud"), DEFAULT, &["=", "brink=loud"]);
+    }
+
+    #[test]
+    fn commas_inside_of_spans_do_not_split() {
+        let found: Vec<&str> = parts("a[s{x=1,y=2}]=debug, info").collect();
+        assert_eq!(found, ["a[s{x=1,y=2}]=debug", "info"]);
+    }
+}
