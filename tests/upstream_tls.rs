@@ -1,10 +1,13 @@
 //! The upstream client over TLS: whom it trusts, who it says it is, and what it says of bad files.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::TcpListener, path::PathBuf, process::Command, sync::Arc, time::Duration};
 
 use brink::{
     config::settings::{self, Identity},
-    upstream::{CallError, Client, ClientError, error::Unreachable},
+    upstream::{
+        CallError, Client, ClientError,
+        error::{TimeLimit, Unreachable},
+    },
 };
 use fake_upstream::FakeUpstream;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -168,6 +171,46 @@ fn client_identities_are_presented() {
     }
     validate(&base).expect_err("no identity");
     validate(&with(pair(&stranger))).expect_err("an identity of another authority");
+}
+
+#[test]
+fn a_handshake_that_hangs_ends_at_the_connect_limit() {
+    // The kernel completes the connection; nobody ever accepts it.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("https://{}", silent.local_addr().expect("bound"));
+    let settings = settings::Upstream {
+        connect_timeout: Duration::from_millis(150),
+        skip_ssl_verification: true,
+        ..settings(&url)
+    };
+    assert_eq!(validate(&settings), Err(CallError::TimedOut { limit: TimeLimit::Connect }));
+}
+
+/// Variables cannot be changed safely in a running process, so this test runs itself with others.
+#[test]
+fn ssl_cert_file_is_the_system_store() {
+    const URL: &str = "BRINK_TEST_UPSTREAM";
+    if let Ok(url) = std::env::var(URL) {
+        let client = Client::with_variables(&settings(&url), |_| None).expect("roots were found");
+        assert_eq!(client.validate(&[TOKEN]).map(|tokens| tokens.len()), Ok(1));
+        return;
+    }
+    let ours = Authority::new("ours");
+    let up = ours.upstream("localhost", false);
+    let run = |roots: PathBuf| {
+        Command::new(std::env::current_exe().expect("our own path"))
+            .args(["--exact", "ssl_cert_file_is_the_system_store"])
+            .env(URL, up.url_as("localhost"))
+            .env("SSL_CERT_FILE", roots)
+            .env_remove("SSL_CERT_DIR")
+            .output()
+            .expect("this binary can be started")
+    };
+    let good = run(ours.roots_file());
+    assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stdout));
+    let bad = run(ours.folder.path().join("missing.pem"));
+    let said = String::from_utf8_lossy(&bad.stderr).into_owned() + &String::from_utf8_lossy(&bad.stdout);
+    assert!(!bad.status.success() && said.contains("NoRoots") && said.contains("missing.pem"), "{said}");
 }
 
 /// What building a client says of a bad file: the flag and a word of the remedy.
