@@ -1,0 +1,291 @@
+//! The upstream client over TLS: whom it trusts, who it says it is, and what it says of bad files.
+
+use std::{net::TcpListener, path::PathBuf, process::Command, sync::Arc, time::Duration};
+
+use brink::{
+    config::settings::{self, Identity},
+    upstream::{
+        CallError, Client, ClientError,
+        error::{TimeLimit, Unreachable},
+    },
+};
+use fake_upstream::FakeUpstream;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::{
+    RootCertStore, ServerConfig,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer},
+    server::WebPkiClientVerifier,
+};
+use tempfile::TempDir;
+
+#[path = "support/fake_upstream.rs"]
+mod fake_upstream;
+
+const TOKEN: &str = "*:development.s3cret";
+
+/// A certificate authority of our own, made for one test.
+struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    folder: TempDir,
+}
+
+/// A certificate signed by the authority, with its key.
+struct Leaf {
+    certificate: rcgen::Certificate,
+    key: KeyPair,
+}
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let mut params = CertificateParams::new(Vec::new()).expect("no names are fine");
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let issuer = CertifiedIssuer::self_signed(params, key).expect("a certificate");
+        Self { issuer, folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    fn leaf(&self, name: &str) -> Leaf {
+        let params = CertificateParams::new(vec![name.to_owned()]).expect("a DNS name");
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        Leaf { certificate, key }
+    }
+
+    /// Writes a PEM file made of these parts.
+    fn file(&self, name: &str, parts: &[&str]) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, parts.join("\n")).expect("a temporary file can be written");
+        path
+    }
+
+    fn roots_file(&self) -> PathBuf {
+        self.file("ca.pem", &[&self.issuer.pem()])
+    }
+
+    /// A server for `name`; with `ask`, only for clients that this authority signed.
+    fn upstream(&self, name: &str, ask: bool) -> FakeUpstream {
+        let leaf = self.leaf(name);
+        let provider = Arc::new(ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .expect("versions");
+        let builder = if ask {
+            let mut roots = RootCertStore::empty();
+            roots.add(self.issuer.der().clone()).expect("our own root");
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            builder.with_client_cert_verifier(verifier.build().expect("a verifier"))
+        } else {
+            builder.with_no_client_auth()
+        };
+        let chain: Vec<CertificateDer<'static>> = vec![leaf.certificate.der().clone()];
+        let key = PrivateKeyDer::Pkcs8(leaf.key.serialize_der().into());
+        let config = builder.with_single_cert(chain, key).expect("a fitting pair");
+        let up = FakeUpstream::start_tls(Arc::new(config));
+        up.add_token(TOKEN, "client", &["*"]);
+        up
+    }
+}
+
+fn settings(url: &str) -> settings::Upstream {
+    settings::Upstream {
+        url: url.parse().expect("a URL"),
+        auth_header: "authorization".into(),
+        custom_headers: Vec::new(),
+        app_name: "my-edge".into(),
+        instance_id: "01M7".into(),
+        connect_timeout: Duration::from_secs(5),
+        socket_timeout: Duration::from_secs(5),
+        keepalive_timeout: Duration::from_secs(15),
+        skip_ssl_verification: false,
+        certificate_file: None,
+        identity: None,
+    }
+}
+
+fn validate(settings: &settings::Upstream) -> Result<usize, CallError> {
+    let client = Client::with_variables(settings, |_| None).expect("the settings are usable");
+    client.validate(&[TOKEN]).map(|tokens| tokens.len())
+}
+
+#[track_caller]
+fn assert_tls_failure(outcome: Result<usize, CallError>, word: &str) {
+    match outcome {
+        Err(CallError::Unreachable { cause: Unreachable::Tls(cause) }) if cause.contains(word) => {}
+        other => panic!("expected a TLS failure about {word:?}, got {other:?}"),
+    }
+}
+
+#[test]
+fn an_extra_root_is_trusted_and_only_for_its_names() {
+    let (ours, other) = (Authority::new("ours"), Authority::new("other"));
+    let up = ours.upstream("localhost", false);
+    let trusting = |url: &str, file| settings::Upstream { certificate_file: Some(file), ..settings(url) };
+    assert_eq!(validate(&trusting(&up.url_as("localhost"), ours.roots_file())), Ok(1));
+    let both = ours.file("both.pem", &[&other.issuer.pem(), &ours.issuer.pem()]);
+    assert_eq!(validate(&trusting(&up.url_as("localhost"), both)), Ok(1));
+    assert_tls_failure(validate(&trusting(&up.url_as("localhost"), other.roots_file())), "UnknownIssuer");
+    assert_tls_failure(validate(&trusting(&up.url(), ours.roots_file())), "not valid for name");
+}
+
+#[test]
+fn skipping_verification_accepts_any_certificate_and_name() {
+    let up = Authority::new("ours").upstream("elsewhere.example", false);
+    let skipping = settings::Upstream { skip_ssl_verification: true, ..settings(&up.url()) };
+    assert_eq!(validate(&skipping), Ok(1));
+}
+
+#[test]
+fn a_tls_connection_is_reused() {
+    let ours = Authority::new("ours");
+    let up = ours.upstream("localhost", false);
+    let settings =
+        settings::Upstream { certificate_file: Some(ours.roots_file()), ..settings(&up.url_as("localhost")) };
+    let client = Client::with_variables(&settings, |_| None).expect("usable");
+    for _ in 0..3 {
+        client.validate(&[TOKEN]).expect("validated");
+    }
+    let connections: Vec<_> = up.requests().iter().map(|request| request.connection).collect();
+    assert_eq!(connections, [0, 0, 0]);
+}
+
+#[test]
+fn client_identities_are_presented() {
+    let (ours, other) = (Authority::new("ours"), Authority::new("other"));
+    let up = ours.upstream("localhost", true);
+    let base =
+        settings::Upstream { certificate_file: Some(ours.roots_file()), ..settings(&up.url_as("localhost")) };
+    let with = |identity| settings::Upstream { identity: Some(identity), ..base.clone() };
+    let (leaf, stranger) = (ours.leaf("edge"), other.leaf("edge"));
+    let pair = |leaf: &Leaf| Identity::Pkcs8 {
+        certificate_file: ours.file("chain.pem", &[&leaf.certificate.pem()]),
+        key_file: ours.file("key.pem", &[&leaf.key.serialize_pem()]),
+    };
+
+    assert_eq!(validate(&with(pair(&leaf))), Ok(1));
+    let (certificate, key) = (leaf.certificate.pem(), leaf.key.serialize_pem());
+    for (name, parts) in [("key-first.pem", [&key, &certificate]), ("key-last.pem", [&certificate, &key])] {
+        let file = ours.file(name, &[parts[0], "a comment", parts[1], &ours.issuer.pem()]);
+        assert_eq!(validate(&with(Identity::Pem { file })), Ok(1), "{name}");
+    }
+    validate(&base).expect_err("no identity");
+    validate(&with(pair(&stranger))).expect_err("an identity of another authority");
+}
+
+#[test]
+fn a_handshake_that_hangs_ends_at_the_connect_limit() {
+    // The kernel completes the connection; nobody ever accepts it.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("https://{}", silent.local_addr().expect("bound"));
+    let settings = settings::Upstream {
+        connect_timeout: Duration::from_millis(150),
+        skip_ssl_verification: true,
+        ..settings(&url)
+    };
+    assert_eq!(validate(&settings), Err(CallError::TimedOut { limit: TimeLimit::Connect }));
+}
+
+/// Variables cannot be changed safely in a running process, so this test runs itself with others.
+#[test]
+fn ssl_cert_file_is_the_system_store() {
+    const URL: &str = "BRINK_TEST_UPSTREAM";
+    if let Ok(url) = std::env::var(URL) {
+        let client = Client::with_variables(&settings(&url), |_| None).expect("roots were found");
+        assert_eq!(client.validate(&[TOKEN]).map(|tokens| tokens.len()), Ok(1));
+        return;
+    }
+    let ours = Authority::new("ours");
+    let up = ours.upstream("localhost", false);
+    let run = |roots: PathBuf| {
+        Command::new(std::env::current_exe().expect("our own path"))
+            .args(["--exact", "ssl_cert_file_is_the_system_store"])
+            .env(URL, up.url_as("localhost"))
+            .env("SSL_CERT_FILE", roots)
+            .env_remove("SSL_CERT_DIR")
+            .output()
+            .expect("this binary can be started")
+    };
+    let good = run(ours.roots_file());
+    assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stdout));
+    let bad = run(ours.folder.path().join("missing.pem"));
+    let said = String::from_utf8_lossy(&bad.stderr).into_owned() + &String::from_utf8_lossy(&bad.stdout);
+    assert!(!bad.status.success() && said.contains("NoRoots") && said.contains("missing.pem"), "{said}");
+}
+
+/// What building a client says of a bad file: the flag and a word of the remedy.
+#[track_caller]
+fn check(settings: settings::Upstream, words: &[&str]) {
+    let error = Client::with_variables(&settings, |_| None).expect_err("the file is bad").to_string();
+    assert!(error.starts_with("Failed to build cert: "), "{error}");
+    for word in words {
+        assert!(error.contains(word), "{word:?} is missing in: {error}");
+    }
+}
+
+#[test]
+fn bad_roots_are_named() {
+    let ours = Authority::new("ours");
+    let with = |file| settings::Upstream { certificate_file: Some(file), ..settings("http://h") };
+    let flag = "--upstream-certificate-file (UPSTREAM_CERTIFICATE_FILE)";
+    check(with(ours.folder.path().join("missing.pem")), &[flag, "missing.pem", "No such file"]);
+    check(with(ours.file("empty.pem", &[])), &[flag, "empty.pem", "no certificate"]);
+    let broken = "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----";
+    check(with(ours.file("broken.pem", &[broken])), &[flag, "broken.pem", "PEM"]);
+    let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----";
+    check(with(ours.file("garbage.pem", &[&ours.issuer.pem(), garbage])), &[flag, "certificate 2"]);
+}
+
+#[test]
+fn bad_identities_are_named() {
+    let ours = Authority::new("ours");
+    let (leaf, other) = (ours.leaf("edge"), ours.leaf("edge"));
+    let (certificate, key) = (leaf.certificate.pem(), leaf.key.serialize_pem());
+    let with = |identity| settings::Upstream { identity: Some(identity), ..settings("http://h") };
+    let pem = |name: &str, parts: &[&str]| with(Identity::Pem { file: ours.file(name, parts) });
+    let flag = "--pem-cert-file (PEM_CERT_FILE)";
+    check(
+        with(Identity::Pem { file: "/nonexistent/id.pem".into() }),
+        &[flag, "/nonexistent/id.pem", "No such"],
+    );
+    check(pem("no-key.pem", &[&certificate]), &[flag, "no private key"]);
+    check(pem("no-certificate.pem", &[&key]), &[flag, "no certificate"]);
+    check(pem("other-key.pem", &[&certificate, &other.key.serialize_pem()]), &[flag, "together"]);
+    let encrypted = key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
+    check(pem("encrypted.pem", &[&certificate, &encrypted]), &[flag, "encrypted"]);
+
+    let pair = |chain: &str, key: &str| {
+        with(Identity::Pkcs8 {
+            certificate_file: ours.file("chain.pem", &[chain]),
+            key_file: ours.file("key.pem", &[key]),
+        })
+    };
+    check(pair("", &key), &["--pkcs8-client-certificate-file", "chain.pem", "no certificate"]);
+    check(pair(&certificate, &certificate), &["--pkcs8-client-key-file", "key.pem", "no private key"]);
+}
+
+/// Made with `openssl`; the keys protect nothing.
+fn fixture(name: &str) -> settings::Upstream {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/support/identities").join(name);
+    settings::Upstream { identity: Some(Identity::Pem { file }), ..settings("http://h") }
+}
+
+#[test]
+fn older_key_forms_are_read() {
+    for name in ["rsa-pkcs1.pem", "ec-sec1.pem"] {
+        let client = Client::with_variables(&fixture(name), |_| None);
+        assert!(client.is_ok(), "{name}: {client:?}");
+    }
+    check(fixture("rsa-encrypted.pem"), &["--pem-cert-file", "rsa-encrypted.pem", "encrypted"]);
+}
+
+#[test]
+fn pkcs12_is_said_to_be_missing() {
+    let identity = Identity::Pkcs12 { file: "/x/id.p12".into(), passphrase: "hunter2".into() };
+    let settings = settings::Upstream { identity: Some(identity), ..settings("https://h") };
+    let error = Client::with_variables(&settings, |_| None).expect_err("not built in");
+    assert!(matches!(error, ClientError::Pkcs12NotBuiltIn { .. }));
+    let text = format!("{error} {error:?}");
+    assert!(text.contains("PKCS12_IDENTITY_FILE") && text.contains("--pem-cert-file"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+}
