@@ -84,6 +84,7 @@ const operatorFlags = Object.entries(operators).flatMap(([operator, [field, rest
 const strategyFlags = [
     { name: 'strategy-default', strategies: on(), production: on() },
     { name: 'strategy-none', strategies: [] },
+    { name: 'strategy-disabled', strategies: [rollout(0, 'userId'), { name: 'default', disabled: true }] },
     { name: 'strategy-two', strategies: [...on(constraint('region', 'IN', { values: ['eu'] })), rollout(30, 'userId')] },
     ...[0, 25, 50, 100].map((percent) => ({
         name: `rollout-user-${percent}`,
@@ -109,12 +110,16 @@ const segmentFlags = [
     { name: 'segment-and-constraint', strategies: [rollout(60, 'userId', { segments: ['europe'], constraints: [constraint('plan', 'STR_STARTS_WITH', { values: ['pro'], caseInsensitive: true })] })] },
 ];
 
+// A variant is drawn anew at each evaluation when its stickiness field is missing.
+// Such a context must not get that far, so that answers can be compared.
+const ifSet = (field) => [rollout(100, field)];
+
 const variant = (name, weight, rest = {}) => ({ name, weight, weightType: 'variable', stickiness: 'userId', ...rest });
 
 const variantFlags = [
     {
         name: 'variant-payloads',
-        strategies: on(),
+        strategies: ifSet('userId'),
         variants: [
             variant('text', 250, { payload: { type: 'string', value: 'grüße, "world"' } }),
             variant('object', 250, { payload: { type: 'json', value: '{"a":[1,2,{"b":null}]}' } }),
@@ -124,26 +129,27 @@ const variantFlags = [
     },
     {
         name: 'variant-fixed-and-override',
-        strategies: on(),
+        strategies: ifSet('userId'),
         variants: [
             variant('fixed', 100, { weightType: 'fix', overrides: [{ contextName: 'region', values: ['eu'] }] }),
             variant('rest', 900),
         ],
     },
-    { name: 'variant-by-company', strategies: on(), variants: ['a', 'b'].map((name) => variant(name, 500, { stickiness: 'companyId' })) },
+    { name: 'variant-by-company', strategies: ifSet('companyId'), variants: ['a', 'b'].map((name) => variant(name, 500, { stickiness: 'companyId' })) },
     { name: 'random-variant', strategies: on(), variants: ['a', 'b'].map((name) => variant(name, 500, { stickiness: 'random' })) },
     {
         name: 'variant-of-strategy',
-        strategies: [rollout(100, 'userId', { groupId: 'variant-of-strategy', variants: [variant('blue', 300), variant('green', 700, { payload: { type: 'string', value: '#0f0' } })] })],
+        strategies: [rollout(100, 'userId', { groupId: 'variant-of-strategy', variants: [variant('blue', 300, { weightType: 'fix' }), variant('green', 700, { payload: { type: 'string', value: '#0f0' } })] })],
         variants: [variant('unused', 1000)],
     },
+    { name: 'variant-single', strategies: on(), variants: [variant('only', 1000, { payload: { type: 'string', value: '' } })] },
     { name: 'variant-off', off: true, strategies: on(), variants: [variant('never', 1000)] },
 ];
 
 const dependencyFlags = [
     { name: 'parent-on', strategies: on() },
     { name: 'parent-eu', strategies: on(constraint('region', 'IN', { values: ['eu'] })) },
-    { name: 'parent-variant', strategies: on(), variants: [variant('yes', 500), variant('no', 500)] },
+    { name: 'parent-variant', strategies: ifSet('userId'), variants: [variant('yes', 500), variant('no', 500)] },
     { name: 'child-of-on', strategies: on(), dependsOn: [{ feature: 'parent-on' }] },
     { name: 'child-of-eu', strategies: on(), dependsOn: [{ feature: 'parent-eu' }] },
     { name: 'child-of-disabled', strategies: on(), dependsOn: [{ feature: 'parent-eu', enabled: false }] },
