@@ -15,3 +15,5 @@ const report = () => {
 };
 report();
 unleash.on('changed', report);
+// The SDK's own timers do not keep a process alive. Whoever started it ends it.
+setInterval(() => {}, 60_000);
