@@ -1,0 +1,179 @@
+"""The actors of the real tests: the server, brink, the SDKs, and plain HTTP.
+
+Each actor starts its own processes and ends those, by pid, in `stop`.
+"""
+
+import http.client
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import time
+import urllib.parse
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = ROOT / ".work"
+RUN = "test-real"
+# What the actors may inherit: a stray TOKENS or PORT would configure brink.
+ENVIRONMENT = {key: os.environ[key] for key in ("PATH", "HOME", "USER", "TMPDIR") if key in os.environ}
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def request(url, method="GET", body=None, token=None, headers=None, timeout=5):
+    """One request on a connection of its own: (status, headers, body)."""
+    parts = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
+    headers = dict(headers or {})
+    if token:
+        headers["Authorization"] = token
+    if body is not None:
+        body = json.dumps(body)
+        headers["Content-Type"] = "application/json"
+    path = parts.path + (f"?{parts.query}" if parts.query else "")
+    try:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+    finally:
+        connection.close()
+
+
+def status_of(url, **rest):
+    """The status, or None when nobody answers."""
+    try:
+        return request(url, **rest)[0]
+    except OSError:
+        return None
+
+
+def fetch_json(url, expect=200, **rest):
+    status, _, body = request(url, **rest)
+    assert status == expect, f"{url} answered {status}: {body[:200]!r}"
+    return json.loads(body)
+
+
+def until(seconds, what, condition):
+    """Polls until `condition` holds and returns what it gave."""
+    deadline = time.monotonic() + seconds
+    while not (result := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.05)
+    return result
+
+
+class Server:
+    """The real Unleash server, through scripts/real-upstream."""
+
+    def __init__(self):
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.state = {}
+
+    def _script(self, *args):
+        command = [ROOT / "scripts/real-upstream", *args]
+        done = subprocess.run(command, env={**ENVIRONMENT, "RUN": RUN}, capture_output=True, text=True)
+        assert done.returncode == 0, f"real-upstream {args[0]}: {done.stderr}"
+        return done.stdout
+
+    def start(self):
+        lines = self._script("start", "--port", str(self.port)).splitlines()
+        self.state = dict(line.split("=", 1) for line in lines)
+
+    def flip(self, flag, to):
+        self._script("flip", flag, to)
+
+    def freeze(self):
+        os.kill(self._pid(), signal.SIGSTOP)
+
+    def thaw(self):
+        os.kill(self._pid(), signal.SIGCONT)
+
+    def stop(self):
+        self._script("stop")
+
+    def _pid(self):
+        return int(self.state["SERVER"].split(":")[0])
+
+
+class Brink:
+    """The program under test, in edge mode in front of the server."""
+
+    def __init__(self, program, upstream, tokens):
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = WORK / "test-real-brink.log"
+        # The spelling that the reference program takes as well.
+        command = [program, "--port", str(self.port), "--interface", "127.0.0.1"]
+        command += ["edge", "--upstream-url", upstream, "--tokens", ",".join(tokens)]
+        command += ["--features-refresh-interval-seconds", "1", "--metrics-interval-seconds", "1"]
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(command, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def backstage(self, name):
+        assert self.process.poll() is None, f"brink has ended, see {self.log}"
+        return status_of(f"{self.url}/internal-backstage/{name}")
+
+    def ask_to_stop(self):
+        """SIGTERM, and the exit code."""
+        self.process.terminate()
+        return self.process.wait(timeout=60)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+
+SDKS = {
+    "node": [str(ROOT / "tests/sdk/node/evaluate.mjs")],
+    "python": [str(WORK / "sdk/python/bin/python"), str(ROOT / "tests/sdk/python/evaluate.py")],
+    "rust": [str(WORK / "sdk/rust/debug/brink-sdk-rust")],
+}
+
+
+def node():
+    found = sorted(WORK.glob("real/node_modules/node-linux-*/bin/node"))
+    return str(found[0]) if found else "node"
+
+
+def sdk_environment():
+    return {**ENVIRONMENT, "PACKAGES": str(WORK / "sdk/node")}
+
+
+def sdk_answers(sdk, url, token, flags, contexts):
+    """What one SDK, freshly started against `url`, makes of flags and contexts."""
+    command = [*([node()] if sdk == "node" else []), *SDKS[sdk], url, token]
+    question = json.dumps({"flags": flags, "contexts": contexts})
+    done = subprocess.run(
+        command, env=sdk_environment(), input=question, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, f"{sdk} SDK against {url}: {done.stderr.strip()[-500:]}"
+    return json.loads(done.stdout)
+
+
+class Watcher:
+    """A Node SDK that stays up and tells of changes to one flag."""
+
+    def __init__(self, url, token, flag):
+        command = [node(), str(ROOT / "tests/sdk/node/watch.mjs"), url, token, flag]
+        self.process = subprocess.Popen(command, env=sdk_environment(), stdout=subprocess.PIPE)
+
+    def expect(self, word, seconds):
+        readable, _, _ = select.select([self.process.stdout], [], [], seconds)
+        assert readable, f"the SDK did not see {word!r} within {seconds} s"
+        # Unbuffered, so that select never misses a line that Python holds already.
+        got = os.read(self.process.stdout.fileno(), 64).decode().strip()
+        assert got == word, f"the SDK saw {got!r}, not {word!r}"
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()

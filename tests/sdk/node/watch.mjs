@@ -1,0 +1,19 @@
+// Prints "on" or "off" for one flag, first as found and then at each change.
+//
+//   node watch.mjs URL TOKEN FLAG
+
+import { connect } from './connect.mjs';
+
+const [url, token, flag] = process.argv.slice(2);
+const unleash = await connect(url, token);
+
+let last;
+const report = () => {
+    const now = unleash.isEnabled(flag) ? 'on' : 'off';
+    if (now !== last) console.log(now);
+    last = now;
+};
+report();
+unleash.on('changed', report);
+// The SDK's own timers do not keep a process alive. Whoever started it ends it.
+setInterval(() => {}, 60_000);
