@@ -120,11 +120,15 @@ impl Driver {
         let last_moment = self.schedule.end() + GRACE;
         match self.schedule.next() {
             None if !busy => None,
-            _ if now >= last_moment || self.connections.is_empty() => None,
+            _ if now >= last_moment || self.all_lost() => None,
             // With every connection busy only an answer can help.
             Some(due) if !self.idle.is_empty() => Some(due.saturating_sub(now)),
             _ => Some(last_moment.saturating_sub(now)),
         }
+    }
+
+    fn all_lost(&self) -> bool {
+        self.report.lost_connections >= self.connections.len() as u64
     }
 
     fn receive(&mut self, number: usize, start: Instant, scratch: &mut [u8]) {
@@ -221,6 +225,19 @@ mod tests {
         let report = run(&Order { count_max: Some(20), ..order(port) }).expect("the server answers");
         assert_eq!(report.statuses().collect::<Vec<_>>(), [(200, 20)]);
         assert_eq!(report.reconnects, 20);
+    }
+
+    #[test]
+    fn a_server_that_goes_away_ends_the_run() {
+        let listener =
+            std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
+        let port = listener.local_addr().expect("a bound listener has an address").port();
+        let order = Order { connections: 1, ..order(port) };
+        let mut driver = Driver::connect(&order).expect("the listener accepts");
+        drop(listener);
+        driver.drive().expect("events can be waited for");
+        assert_eq!((driver.report.lost_connections, driver.report.statuses().count()), (1, 0));
+        assert_eq!(driver.report.unsent, 199);
     }
 
     fn close_after_one(mut stream: std::net::TcpStream) {

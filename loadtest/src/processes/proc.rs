@@ -6,8 +6,15 @@ use std::io;
 
 use serde::Serialize;
 
-/// Run time of each thread in nanoseconds.
-pub type RunTimes = BTreeMap<u32, u64>;
+/// CPU time of a process, read in two ways.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunTimes {
+    /// Of each thread that lives, from its schedstat: exact to the nanosecond.
+    threads: BTreeMap<u32, u64>,
+    /// Of the whole process with all threads that ever lived, in ticks of usually ten milliseconds.
+    process_nanos: u64,
+    tick_nanos: u64,
+}
 
 /// Memory of a process in KiB.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -18,27 +25,42 @@ pub struct Memory {
     pub peak_kib: u64,
 }
 
-/// The run time of all threads, from their schedstat: exact to the nanosecond, whereas
-/// /proc/PID/stat counts ticks of ten milliseconds.
+/// The CPU time of a process so far.
 pub fn run_times(pid: u32) -> io::Result<RunTimes> {
-    let mut times = RunTimes::new();
+    let mut threads = BTreeMap::new();
     for entry in fs::read_dir(format!("/proc/{pid}/task"))? {
         let entry = entry?;
         let Some(thread) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
         // A thread may end between listing and reading.
         let Ok(text) = fs::read_to_string(entry.path().join("schedstat")) else { continue };
         if let Some(nanos) = first_number(&text) {
-            times.insert(thread, nanos);
+            threads.insert(thread, nanos);
         }
     }
-    Ok(times)
+    let tick_nanos = 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1);
+    let process_nanos = ticks_in(&fs::read_to_string(format!("/proc/{pid}/stat"))?) * tick_nanos;
+    Ok(RunTimes { threads, process_nanos, tick_nanos })
 }
 
-/// The run time between two readings. Threads that ended meanwhile are not in it.
+/// User and system time in ticks: the 14th and 15th field, counted behind the name, which may hold
+/// blanks and brackets.
+fn ticks_in(stat: &str) -> u64 {
+    let behind_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    behind_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum()
+}
+
+/// The CPU time between two readings in nanoseconds.
+///
+/// The threads' own counts are exact, but a thread that ends takes its count along. If the count
+/// of the whole process says clearly more, threads have ended, and the coarser figure is right.
 pub fn run_time_between(before: &RunTimes, after: &RunTimes) -> u64 {
-    let grown =
-        |(thread, &nanos): (&u32, &u64)| nanos.saturating_sub(before.get(thread).copied().unwrap_or(0));
-    after.iter().map(grown).sum()
+    let grown = |(thread, &nanos): (&u32, &u64)| {
+        nanos.saturating_sub(before.threads.get(thread).copied().unwrap_or(0))
+    };
+    let by_thread: u64 = after.threads.iter().map(grown).sum();
+    let whole = after.process_nanos.saturating_sub(before.process_nanos);
+    let tolerance = 3 * after.tick_nanos + by_thread / 50;
+    if whole > by_thread + tolerance { whole } else { by_thread }
 }
 
 /// The memory of a process now.
@@ -69,17 +91,32 @@ mod tests {
         assert_eq!(memory_in(""), Memory::default());
     }
 
+    fn check(before: &[(u32, u64)], after: &[(u32, u64)], process_nanos: u64, wanted: u64) {
+        let times = |threads: &[(u32, u64)], process_nanos| RunTimes {
+            threads: threads.iter().copied().collect(),
+            process_nanos,
+            tick_nanos: 10,
+        };
+        assert_eq!(run_time_between(&times(before, 0), &times(after, process_nanos)), wanted);
+    }
+
     #[test]
-    fn run_time_counts_new_threads_and_forgets_ended_ones() {
-        let before = RunTimes::from([(1, 100), (2, 50)]);
-        let after = RunTimes::from([(1, 160), (3, 7)]);
-        assert_eq!(run_time_between(&before, &after), 67);
+    fn exact_counts_are_used_until_threads_end() {
+        check(&[(1, 100), (2, 50)], &[(1, 160), (2, 50), (3, 7)], 70, 67);
+        check(&[(1, 100)], &[(1, 160)], 0, 60);
+        check(&[(1, 100), (2, 50)], &[(1, 160)], 500, 500);
+    }
+
+    #[test]
+    fn ticks_are_found_behind_any_name() {
+        assert_eq!(ticks_in("7 (a) b) S 1 7 7 0 -1 4194560 100 0 0 0 63 9 0 0 20"), 72);
+        assert_eq!(ticks_in(""), 0);
     }
 
     #[test]
     fn our_own_process_is_readable() {
         let pid = std::process::id();
         assert!(memory(pid).expect("our status is readable").rss_kib > 0);
-        assert!(!run_times(pid).expect("our threads are readable").is_empty());
+        assert!(!run_times(pid).expect("our threads are readable").threads.is_empty());
     }
 }
