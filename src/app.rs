@@ -3,148 +3,235 @@
 //! The order matters: signals are blocked before any thread exists; what can fail by configuration fails before
 //! the port opens; the port opens before anything is asked of upstream.
 
-use std::{io::Write, net::TcpListener, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    fmt::Display,
+    io::Write,
+    net::TcpListener,
+    process::ExitCode,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use brink_shards::{PoolConfig, ShardPool, Timeouts, bind, cpu, preflight};
 use crossbeam_channel::{Receiver, bounded, select};
 
 use crate::{
-    config::settings::{Config, Edge as EdgeSettings, Mode, Offline as OfflineSettings, Server},
+    config::{
+        self, Config,
+        settings::{self, Mode, Server, StartScope, Stopping},
+    },
     limits::{ASKS_MAX, BODY_TIMEOUT, HEAD_TIMEOUT, SEND_TIMEOUT},
     messages::Ask,
     observe::log,
-    offline,
+    offline, probe,
     serve::{Desk, Edge, Rules},
     signals,
     sync::{self, Sync},
     tokens::{
         key::KeyHasher,
         registry::{self, TokenRegistry},
-        table::TokenKind,
+        table::{TokenKind, TokenTable},
         token::Token,
     },
-    upstream::client::Client,
+    upstream::Client,
 };
 
 /// The host does not offer what serving needs (`EX_CONFIG` of sysexits.h).
 const EXIT_HOST: u8 = 78;
 
-/// Why the process ends before it serves, or in the middle.
-enum Stop {
+/// An offline process has nobody to validate tokens with; the registry wants a number.
+const NEVER: Duration = Duration::from_secs(3600);
+
+/// Why the process ends with an error.
+enum Failed {
     /// `Error: <text>`, exit 1.
-    Failed(String),
+    Start(String),
     /// One paragraph each, exit 78.
     Host(Vec<preflight::Problem>),
 }
 
-impl<E: std::error::Error> From<E> for Stop {
+impl<E: std::error::Error> From<E> for Failed {
     fn from(error: E) -> Self {
-        Self::Failed(error.to_string())
+        Self::Start(error.to_string())
     }
 }
 
-/// Runs the server until a signal.
+/// Runs until the work is done or the program is told to stop; the result is its exit code.
 pub fn run(config: &Config) -> ExitCode {
-    let _logs = log::start(&config.log);
-    match serve(config) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Stop::Failed(text)) => {
-            complain(&format!("Error: {text}"));
-            ExitCode::FAILURE
+    let served = match &config.mode {
+        Mode::Health(settings) => return probe::health(settings).print(),
+        Mode::Ready(settings) => return probe::ready(settings).print(),
+        _ if config::unsupported(config).is_some() => {
+            Err(Failed::Start(config::unsupported(config).unwrap_or_default()))
         }
-        Err(Stop::Host(problems)) => {
-            problems.iter().for_each(|problem| complain(&format!("Error: {problem}")));
-            ExitCode::from(EXIT_HOST)
+        Mode::Prepare(_) => Err(Failed::Start("offline prepare is not built in yet".to_owned())),
+        Mode::Edge(settings) => with_logs(config, || serve_edge(config, settings)),
+        Mode::Offline(settings) => with_logs(config, || serve_offline(config, settings)),
+    };
+    match served {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failed::Start(text)) => complain(&text),
+        Err(Failed::Host(problems)) => {
+            problems.iter().for_each(complain);
+            return ExitCode::from(EXIT_HOST);
         }
     }
+    ExitCode::FAILURE
 }
 
-fn complain(text: &str) {
+fn complain(problem: impl Display) {
     // Nobody may be listening; the exit code says it too.
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "Error: {problem}");
 }
 
-fn serve(config: &Config) -> Result<(), Stop> {
+/// Signals are blocked first: the thread that writes logs must not take them.
+fn with_logs(config: &Config, serve: impl FnOnce() -> Result<(), Failed>) -> Result<(), Failed> {
+    let _flush = log::init(config.log_format, &log::Surroundings::of_process());
+    if !config.pending.is_empty() {
+        let options = config.pending.join(", ");
+        tracing::warn!(options, "These options are accepted and have no effect yet");
+    }
+    for notice in &config.notices {
+        tracing::warn!("{notice}");
+    }
+    serve()
+}
+
+fn serve_offline(config: &Config, settings: &settings::Offline) -> Result<(), Failed> {
     let signals = signals::block()?;
+    let document = offline::read(&settings.bootstrap_file)?;
     let keys = KeyHasher::new(rand::random());
-    let (asks_tx, asks) = bounded(ASKS_MAX);
-    let desk = match &config.mode {
-        Mode::Edge(_) => Desk::edge,
-        Mode::Offline(_) => Desk::offline,
+    let tokens = offline_tokens(settings, keys);
+    let (ask, asks) = bounded(ASKS_MAX);
+    let pool = open(&config.server, move |rules| Edge::new(rules, keys, Desk::offline(ask.clone())))?;
+    let setup = offline::Setup {
+        path: settings.bootstrap_file.clone(),
+        document,
+        reload: settings.reload_interval,
+        tokens,
+        broadcast: pool.broadcast().clone(),
+        asks,
     };
-    let source = Source::prepare(&config.mode, keys)?;
-    let pool = open(&config.server, move |rules| Edge::new(rules, keys, desk(asks_tx.clone())))?;
-    let stop = source.start(&pool, asks)?;
-    let stopped = signals.watch()?;
-    let result = select! {
-        recv(stopped) -> signal => {
-            if let Ok(signal) = signal {
-                tracing::info!("{signal} received, stopping");
-            }
-            Ok(())
-        }
-        recv(pool.ended()) -> ended => Err(Stop::Failed(format!(
-            "a shard has ended ({ended:?}): its share of new connections would not be answered"
-        ))),
+    let _offline = offline::start(setup)?;
+    until_stopped(pool, signals, &config.stopping)
+}
+
+fn offline_tokens(settings: &settings::Offline, keys: KeyHasher) -> TokenTable {
+    let mut registry = new_registry(registry::Mode::Offline, keys, NEVER);
+    let lists = [
+        (TokenKind::Untyped, &settings.tokens),
+        (TokenKind::Backend, &settings.client_tokens),
+        (TokenKind::Frontend, &settings.frontend_tokens),
+    ];
+    for (kind, list) in lists {
+        list.iter().for_each(|token| registry.add_offline(kind, token.expose()));
+    }
+    registry.table()
+}
+
+fn serve_edge(config: &Config, settings: &settings::Edge) -> Result<(), Failed> {
+    let signals = signals::block()?;
+    let client = Arc::new(Client::new(&settings.upstream)?);
+    warn_about(&client, settings);
+    let keys = KeyHasher::new(rand::random());
+    let mode = match settings.start_scope {
+        StartScope::Strict => registry::Mode::Strict,
+        StartScope::Dynamic => registry::Mode::Dynamic,
     };
-    drain(pool, config);
-    drop(stop);
-    result
+    let mut registry = new_registry(mode, keys, settings.token_revalidation_interval);
+    for token in &settings.tokens {
+        registry.add_startup(Token::parse(token.expose())?, Instant::now());
+    }
+    let (ask, asks) = bounded::<Ask>(ASKS_MAX);
+    let pool = open(&config.server, move |rules| Edge::new(rules, keys, Desk::edge(ask.clone())))?;
+    let setup = sync::Setup {
+        registry,
+        interval: settings.features_refresh_interval,
+        client,
+        broadcast: pool.broadcast().clone(),
+        asks,
+        seed: rand::random(),
+    };
+    let _sync = Sync::start(setup)?;
+    until_stopped(pool, signals, &config.stopping)
+}
+
+fn new_registry(mode: registry::Mode, hasher: KeyHasher, revalidation_interval: Duration) -> TokenRegistry {
+    let setup = registry::Setup { mode, hasher, revalidation_interval, seed: rand::random() };
+    TokenRegistry::new(setup, Instant::now())
+}
+
+fn warn_about(client: &Client, settings: &settings::Edge) {
+    if let Some(header) = client.overridden_token_header() {
+        tracing::warn!(header, "A custom client header replaces the token on every call to upstream");
+    }
+    if settings.upstream.skip_ssl_verification {
+        tracing::warn!("The certificate of the upstream is not verified (--skip-ssl-verification)");
+    }
 }
 
 /// Opens the port and starts the shards.
 fn open(
     server: &Server,
     make: impl Fn(Rules) -> Edge + Clone + Send + 'static,
-) -> Result<ShardPool<Edge>, Stop> {
+) -> Result<ShardPool<Edge>, Failed> {
     let plan = cpu::plan(server.workers);
-    let room = preflight::check(plan.shards).map_err(Stop::Host)?;
+    let room = preflight::check(plan.shards).map_err(Failed::Host)?;
     let listeners = bind(server.interface, server.port, plan.shards)?;
     let address = listeners.first().map(TcpListener::local_addr).transpose()?;
-    let timeouts = Timeouts {
+    let (shards, pinned) = (plan.shards, plan.pinned.is_some());
+    let settings = server.clone();
+    let pool_config =
+        PoolConfig { plan, listeners, timeouts: timeouts(server), connections_max: room.connections_max };
+    let pool = ShardPool::start(pool_config, move |_, _| make(Rules::new(&settings)))?;
+    tracing::info!(shards, pinned, connections_max = room.connections_max, "Shards are running");
+    if brink_shards::rings_flagged() < shards {
+        tracing::warn!(
+            "The io_uring flag COOP_TASKRUN is not in effect: requests cost about a quarter more CPU"
+        );
+    }
+    if let Some(address) = address {
+        let base = if server.base_path.is_empty() { "/" } else { &server.base_path };
+        tracing::info!("Edge is listening to HTTP traffic on {address} at {base}");
+    }
+    Ok(pool)
+}
+
+fn timeouts(server: &Server) -> Timeouts {
+    Timeouts {
         head: HEAD_TIMEOUT,
         body: BODY_TIMEOUT,
         request: server.request_timeout,
         idle: server.keepalive_timeout,
         send: SEND_TIMEOUT,
-    };
-    tracing::info!(shards = plan.shards, pinned = plan.pinned.is_some(), "Starting shards");
-    let pool_config = PoolConfig { plan, listeners, timeouts, connections_max: room.connections_max };
-    let settings = server.clone();
-    let pool = ShardPool::start(pool_config, move |_, _| make(Rules::new(&settings)))?;
-    if let Some(address) = address {
-        let base = if server.base_path.is_empty() { "/" } else { &server.base_path };
-        tracing::info!("Edge is listening to HTTP traffic on {address} at {base}");
     }
-    if pool.shards() > brink_sys_flagged() {
-        tracing::warn!("The io_uring set-up flag is not in effect: requests cost about a quarter more CPU");
-    }
-    Ok(pool)
 }
 
-fn brink_sys_flagged() -> usize {
-    brink_shards::rings_flagged()
-}
-
-fn drain(pool: ShardPool<Edge>, config: &Config) {
+fn until_stopped(
+    pool: ShardPool<Edge>,
+    signals: signals::Blocked,
+    stopping: &Stopping,
+) -> Result<(), Failed> {
+    let stopped: Receiver<_> = signals.watch()?;
+    select! {
+        recv(stopped) -> signal => {
+            if let Ok(signal) = signal {
+                tracing::info!("{signal} received, stopping");
+            }
+        }
+        recv(pool.ended()) -> _ => {
+            let text = "a shard has ended by a panic: nobody would answer its share of new connections";
+            return Err(Failed::Start(text.to_owned()));
+        }
+    }
     pool.announce_stop();
-    if !config.server.drain_delay.is_zero() {
-        std::thread::sleep(config.server.drain_delay);
+    if !stopping.drain_delay.is_zero() {
+        thread::sleep(stopping.drain_delay);
     }
-    if !pool.drain(config.server.shutdown_timeout) {
-        tracing::warn!("Some requests were still open at the end of the shutdown timeout");
+    if !pool.drain(stopping.timeout) {
+        tracing::warn!("A shard did not end in time");
     }
     tracing::info!("Stopped");
-}
-
-/// Where the data comes from, checked as far as it can be before the port opens.
-enum Source {
-    Offline(Box<offline::Prepared>),
-    Edge(Box<Prepared>),
-}
-
-struct Prepared {
-    client: Arc<Client>,
-    registry: TokenRegistry,
-    interval: Duration,
+    Ok(())
 }

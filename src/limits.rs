@@ -10,8 +10,9 @@ pub const ASKS_MAX: usize = 4_096;
 /// From accept to the first byte, and from there to the end of the head, as Unleash Edge 20.4 allows.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// From the end of the head to the end of the body, unless `--edge-request-timeout` says otherwise.
-pub const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+/// From the end of the head to the end of the body, where `--edge-request-timeout 0` sets no limit of its own. A body
+/// of 2 MiB at 35 kB per second.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// For sending an answer, before its size is counted in.
 pub const SEND_TIMEOUT: Duration = Duration::from_secs(30);

@@ -5,7 +5,7 @@ use std::{env, process::ExitCode};
 
 fn main() -> ExitCode {
     match brink::config::parse(env::args_os(), &|name| env::var_os(name)) {
-        Ok(config) => brink::run(config),
+        Ok(config) => brink::app::run(&config),
         Err(exit) => exit.print(),
     }
 }

@@ -4,10 +4,11 @@ use std::time::{Duration, SystemTime};
 
 use brink::{
     config::settings,
+    tokens::record::KindWord,
     upstream::{
         CallError, Client, Fetched, Registered,
         error::{TimeLimit, Unreachable, Unreadable},
-        wire::{KindWord, Registration},
+        wire::Registration,
     },
 };
 use fake_upstream::{FEATURES, FakeUpstream, Habit, on};
