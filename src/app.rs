@@ -66,8 +66,8 @@ pub fn run(config: &Config) -> ExitCode {
             Err(Failed::Start(config::unsupported(config).unwrap_or_default()))
         }
         Mode::Prepare(_) => Err(Failed::Start("offline prepare is not built in yet".to_owned())),
-        Mode::Edge(settings) => with_logs(config, || serve_edge(config, settings)),
-        Mode::Offline(settings) => with_logs(config, || serve_offline(config, settings)),
+        Mode::Edge(settings) => prepared(config, |signals| serve_edge(config, settings, signals)),
+        Mode::Offline(settings) => prepared(config, |signals| serve_offline(config, settings, signals)),
     };
     match served {
         Ok(()) => return ExitCode::SUCCESS,
@@ -85,8 +85,12 @@ fn complain(problem: impl Display) {
     let _ = writeln!(std::io::stderr(), "Error: {problem}");
 }
 
-/// Signals are blocked first: the thread that writes logs must not take them.
-fn with_logs(config: &Config, serve: impl FnOnce() -> Result<(), Failed>) -> Result<(), Failed> {
+/// Signals are blocked before the first thread starts, which is the one that writes logs.
+fn prepared(
+    config: &Config,
+    serve: impl FnOnce(signals::Blocked) -> Result<(), Failed>,
+) -> Result<(), Failed> {
+    let signals = signals::block()?;
     let _flush = log::init(config.log_format, &log::Surroundings::of_process());
     if !config.pending.is_empty() {
         let options = config.pending.join(", ");
@@ -95,11 +99,14 @@ fn with_logs(config: &Config, serve: impl FnOnce() -> Result<(), Failed>) -> Res
     for notice in &config.notices {
         tracing::warn!("{notice}");
     }
-    serve()
+    serve(signals)
 }
 
-fn serve_offline(config: &Config, settings: &settings::Offline) -> Result<(), Failed> {
-    let signals = signals::block()?;
+fn serve_offline(
+    config: &Config,
+    settings: &settings::Offline,
+    signals: signals::Blocked,
+) -> Result<(), Failed> {
     let document = offline::read(&settings.bootstrap_file)?;
     let keys = KeyHasher::new(rand::random());
     let tokens = offline_tokens(settings, keys);
@@ -130,8 +137,7 @@ fn offline_tokens(settings: &settings::Offline, keys: KeyHasher) -> TokenTable {
     registry.table()
 }
 
-fn serve_edge(config: &Config, settings: &settings::Edge) -> Result<(), Failed> {
-    let signals = signals::block()?;
+fn serve_edge(config: &Config, settings: &settings::Edge, signals: signals::Blocked) -> Result<(), Failed> {
     let client = Arc::new(Client::new(&settings.upstream)?);
     warn_about(&client, settings);
     let keys = KeyHasher::new(rand::random());
