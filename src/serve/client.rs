@@ -24,6 +24,8 @@ use crate::{
     messages::{Ask, Verdict},
 };
 
+const NOT_UTF8: Failure = Failure::BadQuery("Failed to deserialize query string: not UTF-8");
+
 const DUPLICATE: Failure =
     Failure::BadQuery("Failed to deserialize query string: duplicate field `namePrefix`");
 
@@ -155,7 +157,8 @@ fn offered(serving: &Serving) -> Offered {
 /// The parameter, which may stand there once. All others are ignored.
 fn name_prefix(query: &str) -> Result<Option<String>, Failure> {
     let mut found = None;
-    for (key, value) in Query::new(query) {
+    for parameter in Query::new(query) {
+        let (key, value) = parameter.map_err(|_| NOT_UTF8)?;
         if key == "namePrefix" && found.replace(value.into_owned()).is_some() {
             return Err(DUPLICATE);
         }
