@@ -93,7 +93,7 @@ impl<S: Service> Loopback<S> {
 
     /// Tickets drawn and not given back.
     pub fn tickets(&self) -> usize {
-        self.tickets.len()
+        self.tickets.drawn()
     }
 
     /// Whether the connection is over.

@@ -68,7 +68,7 @@ impl<A> Board<A> {
     }
 
     /// Tickets drawn and not given back.
-    pub fn len(&self) -> usize {
+    pub fn drawn(&self) -> usize {
         self.seats.len()
     }
 

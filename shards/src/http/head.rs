@@ -277,12 +277,7 @@ impl<'b> Survey<'b> {
     fn note(&mut self, name: &str, value: &'b [u8]) -> Result<(), Refusal> {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
         match name.len() {
-            4 if is("host") => {
-                // Two of them are two ideas of who is asked (RFC 9112 3.2); none is fine here.
-                if std::mem::replace(&mut self.has_host, true) {
-                    return Err(Refusal::Malformed);
-                }
-            }
+            4 if is("host") => self.note_host()?,
             6 if is("origin") => first(&mut self.known.origin, value),
             6 if is("accept") => first(&mut self.known.accept, value),
             6 if is("expect") => {
@@ -303,6 +298,11 @@ impl<'b> Survey<'b> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Two of them are two ideas of who is asked (RFC 9112 3.2); none is fine here.
+    fn note_host(&mut self) -> Result<(), Refusal> {
+        if std::mem::replace(&mut self.has_host, true) { Err(Refusal::Malformed) } else { Ok(()) }
     }
 }
 
