@@ -279,7 +279,8 @@ impl<'b> Survey<'b> {
         match name.len() {
             4 if is("host") => {
                 // Two of them are two ideas of who is asked (RFC 9112 3.2); none is fine here.
-                if std::mem::replace(&mut self.has_host, true) {
+                let repeated = std::mem::replace(&mut self.has_host, true);
+                if repeated {
                     return Err(Refusal::Malformed);
                 }
             }
