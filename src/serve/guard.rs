@@ -8,11 +8,7 @@ use brink_shards::{Attempt, Call, Outcome, Request};
 use super::{Edge, failure::Failure};
 use crate::{
     messages::{Ask, Verdict},
-    tokens::{
-        key::TokenKey,
-        table::{Entry, Standing, TokenKind},
-        token::Token,
-    },
+    tokens::{key::TokenKey, token::Token},
 };
 
 /// What the guard says.
@@ -39,7 +35,10 @@ impl Edge {
         }
         let key = self.keys.key(presented);
         match self.replica.token(key) {
-            Some(entry) => may_use_client_api(&entry),
+            Some(entry) if entry.may_use_client_api() => {
+                usize::try_from(entry.scope).map(Admission::Granted).map_err(|_| FORBIDDEN)
+            }
+            Some(_) => Err(FORBIDDEN),
             None => self.ask_about(key, presented, call),
         }
     }
@@ -68,15 +67,5 @@ impl Edge {
             .ask(call, |waiter| Ask::Validate { key, token, waiter })
             .map(Admission::Wait)
             .ok_or(Failure::NoVerdict { status: None })
-    }
-}
-
-fn may_use_client_api(entry: &Entry) -> Result<Admission, Failure> {
-    match (entry.standing, entry.kind) {
-        (Standing::Refused, _) => Err(FORBIDDEN),
-        (_, TokenKind::Frontend | TokenKind::Admin) => Err(FORBIDDEN),
-        (_, TokenKind::Backend | TokenKind::Untyped) => {
-            usize::try_from(entry.scope).map(Admission::Granted).map_err(|_| FORBIDDEN)
-        }
     }
 }

@@ -277,12 +277,9 @@ impl<'b> Survey<'b> {
     fn note(&mut self, name: &str, value: &'b [u8]) -> Result<(), Refusal> {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
         match name.len() {
-            4 if is("host") => {
-                // Two of them are two ideas of who is asked (RFC 9112 3.2); none is fine here.
-                let repeated = std::mem::replace(&mut self.has_host, true);
-                if repeated {
-                    return Err(Refusal::Malformed);
-                }
+            // Two of them are two ideas of who is asked (RFC 9112 3.2); none is fine here.
+            4 if is("host") && std::mem::replace(&mut self.has_host, true) => {
+                return Err(Refusal::Malformed);
             }
             6 if is("origin") => first(&mut self.known.origin, value),
             6 if is("accept") => first(&mut self.known.accept, value),
