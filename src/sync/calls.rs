@@ -13,7 +13,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::refresh::{FETCHES_MAX, Trouble};
+use super::refresh::Trouble;
 use crate::{
     features::{environment::EnvironmentData, model::Document, parse::parse_document},
     tokens::{
@@ -27,6 +27,7 @@ use crate::{
     upstream::{
         client::{self, Client},
         error::{CallError, Unreachable},
+        limits::FETCHES_IN_FLIGHT_MAX,
         wire::Registration,
     },
 };
@@ -36,7 +37,7 @@ const FETCH_THREADS: usize = 4;
 /// Threads for validation; a request waits for each of these calls.
 const VALIDATION_THREADS: usize = 4;
 
-const _: () = assert!(FETCH_THREADS <= FETCHES_MAX);
+const _: () = assert!(FETCH_THREADS <= FETCHES_IN_FLIGHT_MAX);
 const _: () = assert!(VALIDATION_THREADS <= ASKED_BATCHES_MAX + KNOWN_BATCHES_MAX);
 
 /// One fetch.
