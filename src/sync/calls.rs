@@ -83,6 +83,7 @@ enum Job {
 
 /// The way to the threads; they end when it is dropped.
 pub struct Calls {
+    client: Arc<Client>,
     jobs: Sender<Job>,
     validations: Sender<Batch>,
     outcomes: Receiver<Outcome>,
@@ -111,12 +112,17 @@ impl Calls {
                 .name(name)
                 .spawn(move || inbox.iter().for_each(|batch| worker.validate(batch)))?;
         }
-        Ok(Self { jobs, validations, outcomes, interval })
+        Ok(Self { client: Arc::clone(client), jobs, validations, outcomes, interval })
     }
 
     /// Where the threads report.
     pub fn outcomes(&self) -> &Receiver<Outcome> {
         &self.outcomes
+    }
+
+    /// Advice for a failed validation.
+    pub fn hint(&self, error: &CallError) -> Option<&'static str> {
+        self.client.hint(error)
     }
 
     /// Fetches features.

@@ -1,4 +1,4 @@
-//! A token that upstream takes back and gives again, while a fetch with it is under way.
+//! The real program against a fake upstream: one test for each bug that the parts by themselves did not show.
 
 use brink_support::Brink;
 use fake_upstream::{FEATURES, FakeUpstream, Habit, on};
@@ -53,4 +53,13 @@ fn a_fetch_whose_token_left_does_not_block_its_return() {
     up.set_features("development", document("after"));
     up.add_token(TOKEN, "client", &["*"]);
     wait_for_feature(&brink, "after");
+}
+
+#[test]
+fn an_upstream_url_that_ends_in_api_is_named_as_a_likely_cause() {
+    let up = FakeUpstream::start();
+    up.set_habit_on("/api/edge/validate", Habit::Status(404));
+    let url = format!("{}/api", up.url());
+    let mut brink = Brink::start(&["edge", "--upstream-url", &url, "--tokens", TOKEN]);
+    brink.wait_for_log("remove that suffix from --upstream-url (UPSTREAM_URL)");
 }
