@@ -73,7 +73,12 @@ impl Brink {
     }
 
     /// Asks until the answer satisfies the check.
-    pub fn get_until(&self, path: &str, headers: &[(&str, &str)], check: impl Fn(&Response) -> bool) -> Response {
+    pub fn get_until(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        check: impl Fn(&Response) -> bool,
+    ) -> Response {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let response = self.get(path, headers);
