@@ -6,7 +6,7 @@ use crate::{
     brink::Brink,
     fake_upstream::{FEATURES, FakeUpstream, Habit, REGISTER, Request, VALIDATE, on},
     scene::{
-        Poller, TOKEN, becomes_ready, document, edge, features, in_parallel, prepare, running, said, seen,
+        Poller, TOKEN, becomes_ready, document, edge, features, in_parallel, prepare, running, says, seen,
         serves, start, upstream, wait_for_more,
     },
 };
@@ -177,15 +177,15 @@ fn what_we_do_not_know_passes_through() {
 
 /// The document is refused as a whole while clients go on; the next good one is taken.
 fn check_broken_document(broken: &&str) {
-    let (up, brink) = running(&[]);
+    let (up, mut brink) = running(&[]);
     let poller = Poller::start(&brink, TOKEN);
     up.set_features("development", *broken);
     wait_for_more(&up, FEATURES, 2);
     assert_eq!(features(&brink, TOKEN).names(), ["old"]);
-    assert_eq!(said(&brink, "Could not fetch features"), 1, "{}", brink.log());
+    says(&mut brink, "Could not fetch features", 1);
     up.set_features("development", document(&["new"]));
     serves(&brink, TOKEN, &["new"]);
-    assert_eq!(said(&brink, "Features are fetched again"), 1, "{}", brink.log());
+    says(&mut brink, "Features are fetched again", 1);
     assert_eq!(poller.finish(), [seen(&["old"]), seen(&["new"])], "{broken}");
 }
 
@@ -214,11 +214,11 @@ fn each_kind_of_trouble_is_said_once() {
     up.set_habit_on(FEATURES, Habit::Status(500));
     let mut brink = start(&up, &["-t", TOKEN]);
     up.wait_for("three attempts", |requests| on(requests, FEATURES).count() >= 3);
-    assert_eq!(said(&brink, "Could not fetch features"), 1, "{}", brink.log());
+    says(&mut brink, "Could not fetch features", 1);
     up.set_habit_on(FEATURES, Habit::Html);
     brink.wait_for_log("the answer cannot be used");
-    assert_eq!(said(&brink, "Could not fetch features"), 2, "{}", brink.log());
+    says(&mut brink, "Could not fetch features", 2);
     up.set_habit(Habit::Normal);
     serves(&brink, TOKEN, &["old"]);
-    assert_eq!(said(&brink, "Features are fetched again"), 1, "{}", brink.log());
+    says(&mut brink, "Features are fetched again", 1);
 }

@@ -8,13 +8,13 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::json;
 
 use crate::{
-    brink::{Brink, Client, Response},
+    brink::{Brink, Client, PATIENCE, Response},
     fake_upstream::{FEATURES, FakeUpstream, Request, VALIDATE, on},
 };
 
@@ -107,9 +107,18 @@ pub fn is_come_back_later(response: &Response) {
     assert_eq!((response.status, response.header("retry-after")), (503, Some("1")), "{response:?}");
 }
 
-/// Number of log lines with this text.
-pub fn said(brink: &Brink, text: &str) -> usize {
-    brink.log().lines().filter(|line| line.contains(text)).count()
+/// Waits until that many log lines have this text; fails on more.
+#[track_caller]
+pub fn says(brink: &mut Brink, text: &str, times: usize) {
+    if times > 0 {
+        brink.wait_for_log(text);
+    }
+    let deadline = Instant::now() + PATIENCE;
+    let count = |brink: &Brink| brink.log().lines().filter(|line| line.contains(text)).count();
+    while count(brink) < times && Instant::now() < deadline {
+        thread::sleep(POLLING_PAUSE);
+    }
+    assert_eq!(count(brink), times, "{text:?}\n{}", brink.log());
 }
 
 /// How often upstream was asked about this token.
@@ -167,7 +176,7 @@ impl Poller {
         Self { stop, thread: thread::spawn(move || poll(client, token, &stopped)) }
     }
 
-    /// Ends, and tells what was seen, equal answers in a row as one.
+    /// Asks a last time, and tells what was seen, equal answers in a row as one.
     pub fn finish(self) -> Vec<Seen> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().expect("the poller gets an answer to every request")
@@ -176,14 +185,17 @@ impl Poller {
 
 fn poll(mut client: Client, token: &str, stopped: &AtomicBool) -> Vec<Seen> {
     let mut history: Vec<Seen> = Vec::new();
-    while !stopped.load(Ordering::Relaxed) {
+    loop {
+        let is_last = stopped.load(Ordering::Relaxed);
         let response = client.request("GET", FEATURES, &[("authorization", token)]);
         let names = if response.status == 200 { response.names() } else { Vec::new() };
         let now = (response.status, names);
         if history.last() != Some(&now) {
             history.push(now);
         }
+        if is_last {
+            return history;
+        }
         thread::sleep(POLLING_PAUSE);
     }
-    history
 }

@@ -7,7 +7,7 @@ use crate::{
     fake_upstream::{ClosedPort, FEATURES, FakeUpstream, Habit, REGISTER, on},
     scene::{
         TOKEN, answers, becomes_ready, document, edge, features, fetchers, in_parallel, is_come_back_later,
-        prepare, project, readiness, said, serves, start, upstream, wait_for_more,
+        prepare, project, readiness, says, serves, start, upstream, wait_for_more,
     },
 };
 
@@ -15,15 +15,15 @@ use crate::{
 fn an_upstream_that_is_down_is_found_when_it_comes() {
     let port = ClosedPort::reserve();
     let url = port.url();
-    let brink = Brink::start(&edge(&url, &["-t", TOKEN]));
+    let mut brink = Brink::start(&edge(&url, &["-t", TOKEN]));
     assert_eq!(brink.get("/internal-backstage/health", &[]).status, 200);
     assert_eq!(readiness(&brink), 503);
     is_come_back_later(&features(&brink, TOKEN));
     let _up = port.open(prepare);
     becomes_ready(&brink, 200);
     serves(&brink, TOKEN, &["old"]);
-    assert_eq!(said(&brink, "Could not validate tokens upstream"), 1, "{}", brink.log());
-    assert_eq!(said(&brink, "Upstream validates tokens again"), 1, "{}", brink.log());
+    says(&mut brink, "Could not validate tokens upstream", 1);
+    says(&mut brink, "Upstream validates tokens again", 1);
 }
 
 /// Upstream has a habit when the edge starts, on all paths or on one, and gives it up.
