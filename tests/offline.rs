@@ -511,9 +511,12 @@ fn a_bad_file_ends_the_start_with_its_fault() {
     check(br#"{"a":{"enabled":"yes"}}"#, "missing field `version` at line 1 column 23");
     check(
         br#"{"version":2,"features":[{"name":"a","enabled":true,"strategies":[{"name":"s","parameters":{"rollout":50}}]}]}"#,
-        "features[0].strategies[0].parameters.rollout: expected text, found number",
+        "features[0].strategies[0].parameters.rollout: expected text, found number 50",
     );
-    check(br#"{"version":2,"features":[{"name":"a"}]}"#, "features[0]: expected key enabled, found nothing");
+    check(
+        br#"{"version":2,"features":[{"name":"a"}]}"#,
+        "features[0].enabled: expected boolean, found nothing",
+    );
 }
 
 #[test]
@@ -562,6 +565,14 @@ fn no_secret_is_logged() {
     let log = brink.log();
     assert!(log.contains("Stopped"), "{log}");
     assert!(!log.contains("back00000000") && !log.contains("supersecret123"), "{log}");
+}
+
+/// Named after what went wrong: a shard without its first snapshot answered 403 to a good token.
+#[test]
+fn a_good_token_is_not_refused_before_the_data_is_published() {
+    let brink = Brink::offline(many(20_000), &["-c", BACKEND]);
+    let statuses = [0; 8].map(|_| brink.get("/api/client/features/feature-000001", &BACK).status);
+    assert_eq!(statuses, [200; 8]);
 }
 
 #[test]
