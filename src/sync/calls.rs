@@ -154,11 +154,13 @@ impl Worker {
     fn work(&self, job: Job, interval: Duration) {
         match job {
             Job::Fetch(job) => {
-                let result = self.fetch(&job, interval);
+                let result =
+                    guarded(|| self.fetch(&job, interval)).unwrap_or_else(|cause| Err(Trouble::Call(cause)));
                 self.say(Outcome::Fetched(Fetched { key: job.key, result }));
             }
             Job::Register(token, registration) => {
-                if let Err(error) = guarded(|| self.client.register(token.text(), &registration)) {
+                let registered = guarded(|| self.client.register(token.text(), &registration));
+                if let Err(error) = registered.and_then(|registered| registered.map(drop)) {
                     tracing::debug!("Could not register upstream with {token}: {error}");
                 }
             }
@@ -166,7 +168,7 @@ impl Worker {
     }
 
     fn fetch(&self, job: &FetchJob, interval: Duration) -> Result<Option<Fresh>, Trouble> {
-        let answer = guarded(|| self.client.features(job.token.text(), job.etag.as_deref(), interval));
+        let answer = self.client.features(job.token.text(), job.etag.as_deref(), interval);
         match answer.map_err(Trouble::Call)? {
             client::Fetched::NotModified => Ok(None),
             client::Fetched::Document { etag, body } => {
@@ -178,7 +180,7 @@ impl Worker {
 
     fn validate(&self, batch: Batch) {
         let tokens: Vec<&str> = batch.tokens().map(Token::text).collect();
-        let result = guarded(|| self.client.validate(&tokens));
+        let result = guarded(|| self.client.validate(&tokens)).and_then(|result| result);
         drop(tokens);
         self.say(Outcome::Validated(batch, result));
     }
@@ -189,9 +191,10 @@ impl Worker {
     }
 }
 
-/// A call that panics is a call that failed: its job must come back, or it would never be done again.
-fn guarded<T>(call: impl FnOnce() -> Result<T, CallError>) -> Result<T, CallError> {
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| {
-        Err(CallError::Unreachable { cause: Unreachable::Other("the client panicked".to_owned()) })
+/// A job that panics is a call that failed: it must come back, or it would never be done again.
+fn guarded<T>(job: impl FnOnce() -> T) -> Result<T, CallError> {
+    catch_unwind(AssertUnwindSafe(job)).map_err(|_| {
+        let cause = Unreachable::Other("a worker panicked over the answer".to_owned());
+        CallError::Unreachable { cause }
     })
 }
