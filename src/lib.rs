@@ -4,6 +4,7 @@
 pub mod app;
 pub mod config;
 pub mod control;
+pub mod evaluate;
 pub mod features;
 pub mod limits;
 pub mod messages;
