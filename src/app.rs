@@ -111,7 +111,7 @@ fn serve_offline(
     let keys = KeyHasher::new(rand::random());
     let tokens = offline_tokens(settings, keys);
     let (ask, asks) = bounded(ASKS_MAX);
-    let pool = open(&config.server, move |rules| Edge::new(rules, keys, Desk::offline(ask.clone())))?;
+    let pool = open(config, move |rules| Edge::new(rules, keys, Desk::offline(ask.clone()), rand::random()))?;
     let setup = offline::Setup {
         path: settings.bootstrap_file.clone(),
         document,
@@ -150,7 +150,7 @@ fn serve_edge(config: &Config, settings: &settings::Edge, signals: signals::Bloc
         registry.add_startup(token.clone(), Instant::now());
     }
     let (ask, asks) = bounded::<Ask>(ASKS_MAX);
-    let pool = open(&config.server, move |rules| Edge::new(rules, keys, Desk::edge(ask.clone())))?;
+    let pool = open(config, move |rules| Edge::new(rules, keys, Desk::edge(ask.clone()), rand::random()))?;
     let setup = sync::Setup {
         registry,
         interval: settings.features_refresh_interval,
@@ -179,18 +179,21 @@ fn warn_about(client: &Client, settings: &settings::Edge) {
 
 /// Opens the port and starts the shards.
 fn open(
-    server: &Server,
+    config: &Config,
     make: impl Fn(Rules) -> Edge + Clone + Send + 'static,
 ) -> Result<ShardPool<Edge>, Failed> {
+    let server = &config.server;
     let plan = cpu::plan(server.workers);
     let room = preflight::check(plan.shards).map_err(Failed::Host)?;
     let listeners = bind(server.interface, server.port, plan.shards)?;
     let address = listeners.first().map(TcpListener::local_addr).transpose()?;
     let (shards, pinned) = (plan.shards, plan.pinned.is_some());
-    let settings = server.clone();
+    let config = config.clone();
     let pool_config =
         PoolConfig { plan, listeners, timeouts: timeouts(server), connections_max: room.connections_max };
-    let pool = ShardPool::start(pool_config, move |_, _| make(Rules::new(&settings)))?;
+    let pool = ShardPool::start(pool_config, move |_, _| {
+        make(Rules::new(&config.server, &config.proxy_trust, &config.endpoints))
+    })?;
     tracing::info!(shards, pinned, connections_max = room.connections_max, "Shards are running");
     if brink_shards::rings_flagged() < shards {
         tracing::warn!(

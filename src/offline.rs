@@ -16,9 +16,9 @@ use crossbeam_channel::{Receiver, never, select, tick};
 
 use crate::{
     control::Control,
-    features::{bootstrap::parse_bootstrap, catalog::Catalog, environment::EnvironmentData, model::Document},
+    features::{bootstrap::parse_bootstrap, catalog::Catalog, model::Document},
     messages::Ask,
-    publish::{DataState, Publisher},
+    publish::{Data, DataState, FrontendData, Publisher},
     serve::Edge,
     tokens::{
         scope::{Projects, Scope},
@@ -156,9 +156,14 @@ impl Offline {
     }
 }
 
-fn data_of(catalog: &Catalog, scope: &Scope) -> DataState {
-    let environment: Option<&Arc<EnvironmentData>> = catalog.environment(&key_of(scope));
-    environment.map_or(DataState::Uncovered, |environment| DataState::Loaded(Arc::clone(environment)))
+fn data_of(catalog: &Catalog, scope: &Scope) -> Data {
+    match catalog.environment(&key_of(scope)) {
+        Some(environment) => Data {
+            clients: DataState::Loaded(Arc::clone(environment)),
+            frontends: FrontendData::Loaded(Arc::clone(environment)),
+        },
+        None => Data { clients: DataState::Uncovered, frontends: FrontendData::Absent { may_come: false } },
+    }
 }
 
 /// Opaque tokens name no environment; they share one entry of the catalog, under a name no token can have.

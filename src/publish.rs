@@ -13,13 +13,14 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::{
+    evaluate::Engine,
     features::{
         compress::{COMPRESS_BYTES_MIN, Coding, compress},
         environment::EnvironmentData,
         etag::Etag,
         view::{ScopeView, assemble},
     },
-    snapshot::{ScopeState, Snapshot},
+    snapshot::{FrontendState, ScopeState, Snapshot},
     tokens::{scope::Scope, table::TokenTable},
 };
 
@@ -45,8 +46,35 @@ pub struct Publisher {
     current: Arc<Snapshot>,
     retired: Vec<Arc<Snapshot>>,
     views: HashMap<Scope, Arc<ScopeView>>,
+    engines: Engines,
     forms: Forms,
 }
+
+/// What is known about the data behind a scope, for each kind of token.
+#[derive(Debug, Clone)]
+pub struct Data {
+    /// What its client tokens may see.
+    pub clients: DataState,
+    /// What its frontend tokens are evaluated against: the whole environment.
+    pub frontends: FrontendData,
+}
+
+/// As [`FrontendState`], before the engine is compiled.
+#[derive(Debug, Clone)]
+pub enum FrontendData {
+    /// This.
+    Loaded(Arc<EnvironmentData>),
+    /// See [`FrontendState::Loading`].
+    Loading,
+    /// See [`FrontendState::Absent`].
+    Absent {
+        /// Dynamic mode.
+        may_come: bool,
+    },
+}
+
+/// Compiled environments, by name; compiled when a frontend token needs them and when their data has changed.
+type Engines = HashMap<Arc<str>, (Arc<EnvironmentData>, Arc<Engine>)>;
 
 /// The compressed forms: wanted, in the making, and known to be not worth it.
 struct Forms {
@@ -90,7 +118,7 @@ impl Publisher {
         let forms =
             Forms { orders, made, wanted: HashSet::new(), ordered: HashSet::new(), unworthy: HashMap::new() };
         let current = Arc::default();
-        Ok(Self { sink, current, retired: Vec::new(), views: HashMap::new(), forms })
+        Ok(Self { sink, current, retired: Vec::new(), views: HashMap::new(), engines: Engines::new(), forms })
     }
 
     /// Forms that became ready; each goes back into [`Publisher::accept`].
@@ -99,23 +127,34 @@ impl Publisher {
     }
 
     /// Publishes a new state of the world.
-    pub fn publish(&mut self, tokens: Arc<TokenTable>, ready: bool, state_of: impl Fn(&Scope) -> DataState) {
-        let mut views = HashMap::new();
-        // Bodies are for clients: what frontend tokens see is evaluated, not listed.
-        let scopes = tokens.scopes_for_clients().map(|(scope, is_for_clients)| match state_of(scope) {
-            _ if !is_for_clients => ScopeState::Uncovered,
-            DataState::Loaded(environment) => {
-                let view = assemble(&environment, scope, self.views.get(scope));
-                views.insert(scope.clone(), Arc::clone(&view));
-                ScopeState::Serving(view)
-            }
-            DataState::Loading => ScopeState::Loading,
-            DataState::Fetching => ScopeState::Fetching,
-            DataState::Uncovered => ScopeState::Uncovered,
-        });
-        let scopes = scopes.collect();
-        self.views = views;
-        self.replace(Snapshot { tokens, scopes, ready });
+    pub fn publish(&mut self, tokens: Arc<TokenTable>, ready: bool, data_of: impl Fn(&Scope) -> Data) {
+        let mut next = Next::default();
+        for (scope, uses) in tokens.scopes_and_uses() {
+            let data = data_of(scope);
+            // Bodies are for clients, engines for frontends: nothing is made that nobody may ask for.
+            next.scopes.push(match data.clients {
+                DataState::Loaded(environment) if uses.clients => {
+                    let view = assemble(&environment, scope, self.views.get(scope));
+                    next.views.insert(scope.clone(), Arc::clone(&view));
+                    ScopeState::Serving(view)
+                }
+                DataState::Loading => ScopeState::Loading,
+                DataState::Fetching => ScopeState::Fetching,
+                DataState::Loaded(_) | DataState::Uncovered => ScopeState::Uncovered,
+            });
+            let frontend = match data.frontends {
+                FrontendData::Loaded(environment) if uses.frontends => {
+                    FrontendState::Serving(next.engine(&environment, &self.engines))
+                }
+                FrontendData::Loading => FrontendState::Loading,
+                FrontendData::Absent { may_come } => FrontendState::Absent { may_come },
+                FrontendData::Loaded(_) => FrontendState::Absent { may_come: false },
+            };
+            next.frontends.push(frontend);
+        }
+        (self.views, self.engines) = (next.views, next.engines);
+        let (scopes, frontends) = (next.scopes.into(), next.frontends.into());
+        self.replace(Snapshot { tokens, scopes, frontends, ready });
         self.order_forms();
     }
 
@@ -185,6 +224,40 @@ impl Publisher {
         // The thread ends only after us.
         let _ = self.forms.orders.send(Order { view: Arc::clone(view), coding });
     }
+}
+
+/// A snapshot in the making.
+#[derive(Default)]
+struct Next {
+    scopes: Vec<ScopeState>,
+    frontends: Vec<FrontendState>,
+    views: HashMap<Scope, Arc<ScopeView>>,
+    engines: Engines,
+}
+
+impl Next {
+    /// The engine of an environment; what did not change since the last one is not compiled again.
+    fn engine(&mut self, environment: &Arc<EnvironmentData>, before: &Engines) -> Arc<Engine> {
+        if let Some((_, engine)) = self.engines.get(&environment.name) {
+            return Arc::clone(engine);
+        }
+        let engine = match before.get(&environment.name) {
+            Some((same, engine)) if Arc::ptr_eq(same, environment) => Arc::clone(engine),
+            previous => compile(environment, previous.map(|(_, engine)| &**engine)),
+        };
+        let kept = (Arc::clone(environment), Arc::clone(&engine));
+        self.engines.insert(Arc::clone(&environment.name), kept);
+        engine
+    }
+}
+
+fn compile(environment: &Arc<EnvironmentData>, previous: Option<&Engine>) -> Arc<Engine> {
+    let engine = Engine::compile(environment, previous);
+    for malformed in engine.malformed() {
+        let (feature, reason) = (&malformed.feature, &malformed.reason);
+        tracing::warn!(%feature, "A feature is off for everybody: {reason}");
+    }
+    Arc::new(engine)
 }
 
 fn make(order: &Order) -> Form {

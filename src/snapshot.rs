@@ -5,15 +5,17 @@
 
 use std::sync::Arc;
 
-use crate::{features::view::ScopeView, tokens::table::TokenTable};
+use crate::{evaluate::Engine, features::view::ScopeView, tokens::table::TokenTable};
 
 /// One state of the world.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// Known tokens; their scopes index into `scopes`.
     pub tokens: Arc<TokenTable>,
-    /// One state per scope of the table.
+    /// What client tokens of each scope of the table are answered.
     pub scopes: Box<[ScopeState]>,
+    /// What frontend tokens of each scope of the table are answered.
+    pub frontends: Box<[FrontendState]>,
     /// Whether `/internal-backstage/ready` says READY.
     pub ready: bool,
 }
@@ -29,4 +31,18 @@ pub enum ScopeState {
     Fetching,
     /// No refresh token covers the scope: 403.
     Uncovered,
+}
+
+/// What is known about the environment that a scope's features are evaluated in.
+#[derive(Debug, Clone)]
+pub enum FrontendState {
+    /// There is data.
+    Serving(Arc<Engine>),
+    /// A refresh token serves the environment and its first load is not decided yet: 503, try again soon.
+    Loading,
+    /// No refresh token serves the environment. `may_come`: dynamic mode, where the next token may change that.
+    Absent {
+        /// 511 with an explanation instead of 403.
+        may_come: bool,
+    },
 }

@@ -24,7 +24,7 @@ impl Service for Fixed {
 
     fn announce_stop(&mut self) {}
 
-    fn tick(&mut self, _: Duration) {}
+    fn tick(&mut self, _: &Now) {}
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -33,9 +33,16 @@ pub trait Service: Sized + 'static {
     fn announce_stop(&mut self);
 
     /// Called about twice a second.
-    ///
-    /// `elapsed` is the time since the shard began.
-    fn tick(&mut self, elapsed: Duration);
+    fn tick(&mut self, now: &Now);
+}
+
+/// What time it is; services read no clock themselves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Since the shard began; never goes back.
+    pub elapsed: Duration,
+    /// Since 1970 UTC, as the system's clock has it.
+    pub unix: Duration,
 }
 
 /// One request, as the handler sees it.

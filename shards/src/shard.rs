@@ -22,7 +22,7 @@ use crate::{
     limits::{ACCEPT_PAUSE, SCRATCH_BYTES, TICK},
     mailbox::{Mailbox, Order},
     output::Output,
-    service::Service,
+    service::{Now, Service},
     session::{Session, Timeouts},
     slots::Slots,
     stats::Stats,
@@ -66,7 +66,7 @@ impl<S: Service> Shard<S> {
             tickets: RefCell::default(),
             output: RefCell::default(),
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
-            date: RefCell::new(DateCache::new(unix_seconds())),
+            date: RefCell::new(DateCache::new(since_1970().as_secs())),
             slots: RefCell::default(),
             stats,
             now_ms: Cell::new(0),
@@ -81,9 +81,10 @@ impl<S: Service> Shard<S> {
         let elapsed = self.began.elapsed();
         let now_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         self.now_ms.set(now_ms);
-        self.date.borrow_mut().refresh(unix_seconds());
+        let unix = since_1970();
+        self.date.borrow_mut().refresh(unix.as_secs());
         self.slots.borrow_mut().advance(now_ms);
-        self.service.borrow_mut().tick(elapsed);
+        self.service.borrow_mut().tick(&Now { elapsed, unix });
     }
 
     fn obey(&self, order: Order<S::Answer>) {
@@ -109,6 +110,7 @@ impl<S: Service> Shard<S> {
 
 /// Runs a shard until it is told to drain and has done so.
 pub async fn run<D: Driver, S: Service>(shard: Rc<Shard<S>>, listener: TcpListener, mailbox: Mailbox<S>) {
+    shard.tick();
     D::spawn(tick::<D, S>(Rc::clone(&shard)));
     D::spawn(empty_mailbox(Rc::clone(&shard), mailbox));
     accept::<D, S>(&shard, listener).await;
@@ -191,8 +193,8 @@ fn admit<D: Driver, S: Service>(shard: &Rc<Shard<S>>, socket: D::Sock) {
     });
 }
 
-fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// A flag of one thread that tasks can wait for.

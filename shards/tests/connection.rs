@@ -55,7 +55,7 @@ impl Service for Toy {
 
     fn announce_stop(&mut self) {}
 
-    fn tick(&mut self, _: Duration) {}
+    fn tick(&mut self, _: &brink_shards::Now) {}
 }
 
 fn wait(body: &[u8], call: &mut Call<'_, u32>) -> Outcome {

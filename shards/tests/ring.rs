@@ -69,7 +69,7 @@ impl Service for Toy {
         self.stopping = true;
     }
 
-    fn tick(&mut self, _: Duration) {}
+    fn tick(&mut self, _: &brink_shards::Now) {}
 }
 
 impl Toy {

@@ -128,7 +128,7 @@ impl Edge {
     }
 
     /// Sends a body made for this request.
-    fn send_made(
+    pub(super) fn send_made(
         &self,
         tag: &str,
         body: &[u8],

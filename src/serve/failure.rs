@@ -2,8 +2,10 @@
 
 use brink_shards::{Body, Call, Outcome, Request};
 
-use super::{cors::Cors, route::Route};
-use crate::messages::Verdict;
+use serde_json::json;
+
+use super::{cors::Cors, replica::Replica, route::Route};
+use crate::{messages::Verdict, tokens::scope::Scope};
 
 const TEXT: &[u8] = b"content-type: text/plain; charset=utf-8\r\n";
 const JSON: &[u8] = b"content-type: application/json\r\n";
@@ -27,6 +29,21 @@ pub enum Failure {
     },
     /// A query string that cannot be read. 400 with this text.
     BadQuery(&'static str),
+    /// A query string of the frontend API that cannot be read. 400, empty.
+    BadContextQuery,
+    /// 415 with a text.
+    NotJsonType,
+    /// 400 with a text.
+    BodyNotJson,
+    /// 422 with a text that ends in this.
+    BodyOfWrongShape(&'static str),
+    /// 413 with a text.
+    BodyTooLarge,
+    /// The token's environment is not loaded and may be later (dynamic mode). 511 with JSON.
+    NoEnvironment {
+        /// The token's scope.
+        scope: usize,
+    },
     /// The data of the token's scope is not decided yet. 503, empty.
     Loading,
     /// No verdict about the token can be had now. 503 with JSON.
@@ -53,6 +70,7 @@ impl Failure {
     pub fn reply(
         self,
         cors: &Cors,
+        replica: &Replica,
         route: &Route<'_>,
         request: &Request<'_>,
         call: &mut Call<'_, Verdict>,
@@ -60,11 +78,29 @@ impl Failure {
         let reply = call.reply(self.status());
         let reply = if route.is_backstage() { reply } else { cors.add(request, reply) };
         match self {
-            Self::NotFound | Self::Forbidden { allow: None } => reply.send(Body::Empty),
+            Self::NotFound | Self::BadContextQuery | Self::Forbidden { allow: None } => {
+                reply.send(Body::Empty)
+            }
             Self::Forbidden { allow: Some(allow) } | Self::MethodNotAllowed { allow } => {
                 reply.header("allow", allow.as_bytes()).send(Body::Empty)
             }
             Self::BadQuery(text) => reply.lines(TEXT).send(Body::Bytes(text.as_bytes())),
+            Self::NotJsonType => {
+                reply.lines(TEXT).send(Body::Bytes(b"Expected request with `Content-Type: application/json`"))
+            }
+            Self::BodyNotJson => reply
+                .lines(TEXT)
+                .send(Body::Bytes(b"Failed to parse the request body as JSON: not a JSON document")),
+            Self::BodyOfWrongShape(what) => {
+                let text = format!("Failed to deserialize the JSON body into the target type: {what}");
+                reply.lines(TEXT).send(Body::Bytes(text.as_bytes()))
+            }
+            Self::BodyTooLarge => reply
+                .lines(TEXT)
+                .send(Body::Bytes(b"Failed to buffer the request body: length limit exceeded")),
+            Self::NoEnvironment { scope } => {
+                reply.lines(JSON).send(Body::Bytes(&no_environment(replica.describe(scope))))
+            }
             Self::Loading => reply.lines(RETRY).send(Body::Empty),
             Self::NoVerdict { status } => {
                 reply.lines(RETRY).lines(JSON).send(Body::Bytes(explanation(status).as_bytes()))
@@ -80,10 +116,25 @@ impl Failure {
             Self::Forbidden { .. } => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed { .. } => 405,
-            Self::BadQuery(_) => 400,
+            Self::BadQuery(_) | Self::BadContextQuery | Self::BodyNotJson => 400,
+            Self::NotJsonType => 415,
+            Self::BodyOfWrongShape(_) => 422,
+            Self::BodyTooLarge => 413,
+            Self::NoEnvironment { .. } => 511,
             Self::Loading | Self::NoVerdict { .. } | Self::NotReady => 503,
         }
     }
+}
+
+/// As Unleash Edge answered up to version 19.
+fn no_environment(scope: Option<&Scope>) -> Vec<u8> {
+    let environment = scope.and_then(|scope| scope.environment.as_deref());
+    let project = scope.map(|scope| scope.projects.names().join(","));
+    let explanation = "Edge has no data for this environment and these projects yet: request the client features once \
+                       with a backend token that covers them, then try again";
+    let access =
+        json!({"access": {"environment": environment, "project": project}, "explanation": explanation});
+    access.to_string().into_bytes()
 }
 
 fn explanation(status: Option<u16>) -> String {

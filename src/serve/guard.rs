@@ -7,19 +7,20 @@ use std::ops::ControlFlow::{self, Break, Continue};
 
 use brink_shards::{Attempt, Call, Outcome, Request};
 
-use super::{Edge, failure::Failure};
+use super::{Edge, failure::Failure, route::Route};
 use crate::{
     messages::{Ask, Verdict},
-    tokens::{key::TokenKey, token::Token},
+    tokens::{key::TokenKey, table::Entry, token::Token},
 };
 
 const FORBIDDEN: Failure = Failure::Forbidden { allow: None };
 
 impl Edge {
-    /// Admits backend (and untyped) tokens: the index of the scope they see. Breaks if the token has to be asked
+    /// Admits tokens whose kind may use the route: the index of the scope they see. Breaks if the token has to be asked
     /// about first.
     pub(super) fn admit(
         &self,
+        route: &Route<'_>,
         request: &Request<'_>,
         call: &mut Call<'_, Verdict>,
     ) -> Result<ControlFlow<Outcome, usize>, Failure> {
@@ -29,7 +30,7 @@ impl Edge {
         }
         let key = self.keys.key(presented);
         match self.replica.token(key) {
-            Some(entry) if entry.may_use_client_api() => {
+            Some(entry) if may_use(&entry, route) => {
                 usize::try_from(entry.scope).map(Continue).map_err(|_| FORBIDDEN)
             }
             Some(_) => Err(FORBIDDEN),
@@ -61,5 +62,12 @@ impl Edge {
             .ask(call, |waiter| Ask::Validate { key, token, waiter })
             .map(Break)
             .ok_or(Failure::NoVerdict { status: None })
+    }
+}
+
+fn may_use(entry: &Entry, route: &Route<'_>) -> bool {
+    match route {
+        Route::Frontend(_) => entry.may_use_frontend_api(),
+        _ => entry.may_use_client_api(),
     }
 }

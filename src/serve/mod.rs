@@ -9,9 +9,11 @@
 
 mod backstage;
 mod client;
+mod client_ip;
 mod cors;
 mod desk;
 mod failure;
+mod frontend;
 mod guard;
 mod peers;
 mod refusals;
@@ -21,23 +23,29 @@ mod route;
 mod tests;
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     ops::ControlFlow::{Break, Continue},
     rc::Rc,
     sync::Arc,
-    time::Duration,
 };
 
 use brink_shards::{
-    Call, Outcome, Request, RequestBody, Service,
+    Call, Now, Outcome, Request, RequestBody, Service,
     http::{head::Method, path},
 };
+use client_ip::ClientIp;
 pub use desk::Desk;
 use failure::Failure;
+use frontend::{Evaluator, Wanted};
 use replica::Replica;
 use route::Route;
 
-use crate::{config::settings::Server, messages::Verdict, snapshot::Snapshot, tokens::key::KeyHasher};
+use crate::{
+    config::settings::{Endpoints, ProxyTrust, Server},
+    messages::Verdict,
+    snapshot::Snapshot,
+    tokens::key::KeyHasher,
+};
 
 /// What the configuration says about answering, prepared once per shard.
 #[derive(Debug)]
@@ -46,16 +54,21 @@ pub struct Rules {
     auth_header: String,
     cors: cors::Cors,
     peers: peers::Peers,
+    client_ip: ClientIp,
+    /// `/all` is served.
+    has_all: bool,
 }
 
 impl Rules {
     /// Prepares the rules.
-    pub fn new(server: &Server) -> Self {
+    pub fn new(server: &Server, trust: &ProxyTrust, endpoints: &Endpoints) -> Self {
         Self {
             base_path: server.base_path.clone(),
             auth_header: server.auth_header.clone(),
             cors: cors::Cors::new(&server.cors),
             peers: peers::Peers::new(&server.allow, &server.deny),
+            client_ip: ClientIp::new(trust),
+            has_all: endpoints.all,
         }
     }
 }
@@ -68,15 +81,26 @@ pub struct Edge {
     replica: Replica,
     /// Bodies that are made for one request; kept to reuse the memory.
     scratch: Cell<Vec<u8>>,
+    evaluator: RefCell<Evaluator>,
+    /// As of the last tick.
+    now_unix_ms: i64,
     /// The process will stop: not ready any more.
     stopping: bool,
 }
 
 impl Edge {
-    /// A service with nothing to serve yet.
-    pub fn new(rules: Rules, keys: KeyHasher, desk: Desk) -> Self {
-        let rules = Rc::new(rules);
-        Self { rules, keys, desk, replica: Replica::default(), scratch: Cell::default(), stopping: false }
+    /// A service with nothing to serve yet. `seed` is for random draws and must differ from shard to shard.
+    pub fn new(rules: Rules, keys: KeyHasher, desk: Desk, seed: u64) -> Self {
+        Self {
+            rules: Rc::new(rules),
+            keys,
+            desk,
+            replica: Replica::default(),
+            scratch: Cell::default(),
+            evaluator: RefCell::new(Evaluator::new(seed)),
+            now_unix_ms: 0,
+            stopping: false,
+        }
     }
 
     fn respond(
@@ -94,7 +118,8 @@ impl Edge {
         match route {
             Route::Unknown => Err(Failure::NotFound),
             Route::Health | Route::Ready => self.backstage(route, request, call),
-            Route::Features | Route::Feature(_) => self.client(route, request, call),
+            Route::Frontend(Wanted::All) if !self.rules.has_all => Err(Failure::NotFound),
+            Route::Features | Route::Feature(_) | Route::Frontend(_) => self.api(route, request, call),
         }
     }
 
@@ -113,19 +138,22 @@ impl Edge {
     }
 
     /// The token comes before the method: nobody learns from a 405 what a wrong token would not show.
-    fn client(
+    fn api(
         &self,
         route: &Route<'_>,
         request: &Request<'_>,
         call: &mut Call<'_, Verdict>,
     ) -> Result<Outcome, Failure> {
         let method = route.check_method(&request.head.method);
-        let admission = self.admit(request, call).map_err(|failure| failure.with_allow_of(&method))?;
+        let admission = self.admit(route, request, call).map_err(|failure| failure.with_allow_of(&method))?;
         let scope = match admission {
             Continue(scope) => scope,
             Break(wait) => return Ok(wait),
         };
         method?;
+        if let Route::Frontend(wanted) = route {
+            return self.frontend(scope, wanted, request, call);
+        }
         if request.body == RequestBody::Expected && !request.head.expect_continue {
             // The body says nothing to us, but must be read for the connection to go on.
             return Ok(Outcome::ReadBody);
@@ -158,14 +186,15 @@ impl Service for Edge {
         let path = path::normalise(request.head.target.path);
         let route = Route::find(&path, &rules.base_path);
         self.respond(&route, request, call)
-            .unwrap_or_else(|failure| failure.reply(&rules.cors, &route, request, call))
+            .unwrap_or_else(|failure| failure.reply(&rules.cors, &self.replica, &route, request, call))
     }
 
     fn announce_stop(&mut self) {
         self.stopping = true;
     }
 
-    fn tick(&mut self, elapsed: Duration) {
-        self.desk.tick(elapsed);
+    fn tick(&mut self, now: &Now) {
+        self.desk.tick(now.elapsed);
+        self.now_unix_ms = i64::try_from(now.unix.as_millis()).unwrap_or(i64::MAX);
     }
 }

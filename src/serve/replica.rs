@@ -7,7 +7,7 @@ use brink_shards::{Shared, http::accept_encoding::Coding as Wanted};
 
 use crate::{
     features::{compress::Coding, view::ScopeView},
-    snapshot::{ScopeState, Snapshot},
+    snapshot::{FrontendState, ScopeState, Snapshot},
     tokens::{
         key::TokenKey,
         table::{Entry, TokenTable},
@@ -66,6 +66,11 @@ impl Replica {
     /// The scope at an index of the token table.
     pub fn scope(&self, index: usize) -> Option<&ScopeReplica> {
         self.scopes.get(index)
+    }
+
+    /// What frontend tokens of a scope are answered. Not copied: an engine is only read.
+    pub fn frontend(&self, index: usize) -> Option<&FrontendState> {
+        self.snapshot.frontends.get(index)
     }
 
     /// See [`Snapshot::ready`].

@@ -2,7 +2,7 @@
 
 use brink_shards::http::head::Method;
 
-use super::failure::Failure;
+use super::{failure::Failure, frontend::Wanted};
 
 /// What a path means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub enum Route<'p> {
     Features,
     /// `GET /api/client/features/{name}`, the name still percent-encoded.
     Feature(&'p str),
+    /// `GET|POST /api/frontend`, `/api/proxy`, each also with `/all` or `/features/{name}`.
+    Frontend(Wanted<'p>),
     /// `GET /internal-backstage/health`, `GET /health`
     Health,
     /// `GET /internal-backstage/ready`, `GET /ready`
@@ -37,17 +39,26 @@ impl<'p> Route<'p> {
             "/api/client/features" => Self::Features,
             "/internal-backstage/health" | "/health" => Self::Health,
             "/internal-backstage/ready" | "/ready" => Self::Ready,
-            _ => match path.strip_prefix("/api/client/features/") {
-                Some(name) if !name.is_empty() && !name.contains('/') => Self::Feature(name),
-                _ => Self::Unknown,
+            _ => match path.strip_prefix("/api/client/features/").and_then(single) {
+                Some(name) => Self::Feature(name),
+                None => Self::evaluated(path).map_or(Self::Unknown, Self::Frontend),
             },
+        }
+    }
+
+    fn evaluated(path: &'p str) -> Option<Wanted<'p>> {
+        let below = path.strip_prefix("/api/frontend").or_else(|| path.strip_prefix("/api/proxy"))?;
+        match below {
+            "" => Some(Wanted::Enabled),
+            "/all" => Some(Wanted::All),
+            _ => below.strip_prefix("/features/").and_then(single).map(Wanted::One),
         }
     }
 
     /// The `allow` header; `None` where nothing is.
     pub fn allow(&self) -> Option<&'static str> {
         match self {
-            Self::Features => Some("GET,HEAD,POST"),
+            Self::Features | Self::Frontend(_) => Some("GET,HEAD,POST"),
             Self::Feature(_) | Self::Health | Self::Ready => Some("GET,HEAD"),
             Self::Unknown => None,
         }
@@ -68,6 +79,11 @@ impl<'p> Route<'p> {
     }
 }
 
+/// A path that is one segment.
+fn single(segment: &str) -> Option<&str> {
+    (!segment.is_empty() && !segment.contains('/')).then_some(segment)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +100,13 @@ mod tests {
         check("/api/client/features/frontend-x", "", Route::Feature("frontend-x"));
         check("/api/client/features/a/b", "", Route::Unknown);
         check("/API/client/features", "", Route::Unknown);
+        check("/api/frontend", "", Route::Frontend(Wanted::Enabled));
+        check("/foo/api/proxy/all", "/foo", Route::Frontend(Wanted::All));
+        check("/api/frontend/features/a", "", Route::Frontend(Wanted::One("a")));
+        check("/api/proxy/features/a", "", Route::Frontend(Wanted::One("a")));
+        check("/api/frontend/features", "", Route::Unknown);
+        check("/api/frontend/a", "", Route::Unknown);
+        check("/api/frontends", "", Route::Unknown);
         check("/api/./client/features", "", Route::Unknown);
         check("/internal-backstage/health", "", Route::Health);
         check("/foo/internal-backstage/ready", "/foo", Route::Ready);

@@ -8,12 +8,12 @@ mod tokens;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use brink_shards::loopback::Loopback;
+use brink_shards::{Now, loopback::Loopback};
 use crossbeam_channel::{Receiver, bounded};
 
 use super::{Desk, Edge, Rules};
 use crate::{
-    config::settings::{Cors, Server},
+    config::settings::{Cors, Endpoints, ProxyTrust, Server},
     features::{
         catalog::Catalog,
         environment::EnvironmentData,
@@ -51,6 +51,19 @@ fn key(text: &str) -> TokenKey {
 
 fn scope(projects: &[&str]) -> Scope {
     Scope { environment: Some("development".into()), projects: Projects::from_names(projects) }
+}
+
+fn rules(server: &Server) -> Rules {
+    let endpoints = Endpoints {
+        all: true,
+        metrics_batch: true,
+        metrics: true,
+        features: true,
+        tokens: true,
+        instance_data: true,
+        openapi: true,
+    };
+    Rules::new(server, &ProxyTrust::default(), &endpoints)
 }
 
 fn server() -> Server {
@@ -115,7 +128,7 @@ fn snapshot(tokens: &[Known]) -> Snapshot {
     let state_of =
         |scope: &Scope| tokens.iter().find(|known| known.scope == *scope).map(|one| one.state.clone());
     let scopes = table.scopes().iter().filter_map(state_of).collect();
-    Snapshot { tokens: Arc::new(table), scopes, ready: true }
+    Snapshot { tokens: Arc::new(table), scopes, frontends: Box::default(), ready: true }
 }
 
 /// Both tokens and all data.
@@ -155,7 +168,7 @@ impl Bench {
     /// The channel has room for three asks.
     fn of(server: &Server, desk: impl FnOnce(crossbeam_channel::Sender<Ask>) -> Desk) -> Self {
         let (sender, asks) = bounded(3);
-        let edge = Edge::new(Rules::new(server), hasher(), desk(sender));
+        let edge = Edge::new(rules(server), hasher(), desk(sender), 7);
         Self { connection: Loopback::new(edge, PEER.parse().expect("an address")), asks }
     }
 
@@ -167,7 +180,7 @@ impl Bench {
     /// Time passes, as the shard's ticks tell it.
     fn tick(&mut self, since_start: Duration) {
         use brink_shards::Service;
-        self.connection.service.tick(since_start);
+        self.connection.service.tick(&Now { elapsed: since_start, unix: Duration::ZERO });
     }
 
     /// Sends a request with a token, and expects an answer at once.

@@ -31,7 +31,7 @@ use crate::{
     control::Control,
     features::catalog::Catalog,
     messages::{Ask, Verdict, Waiter},
-    publish::{DataState, Publisher},
+    publish::{Data, DataState, FrontendData, Publisher},
     serve::Edge,
     tokens::{
         registry::{Coverage, TokenRegistry},
@@ -187,7 +187,10 @@ impl Sync {
         (self.tokens_changed, self.changed) = (false, false);
         let Self { registry, catalog, loads, publisher, .. } = self;
         let ready = !registry.any_known() || catalog.environments().next().is_some();
-        publisher.publish(Arc::clone(&self.tokens), ready, |scope| data_of(registry, catalog, loads, scope));
+        publisher.publish(Arc::clone(&self.tokens), ready, |scope| Data {
+            clients: data_of(registry, catalog, loads, scope),
+            frontends: frontend_data_of(registry, catalog, scope),
+        });
     }
 
     fn answer(&mut self) {
@@ -209,5 +212,15 @@ fn data_of(registry: &TokenRegistry, catalog: &Catalog, loads: &Loads, scope: &S
         Some(environment) if loads.has_loaded(scope) => DataState::Loaded(Arc::clone(environment)),
         _ if coverage == Coverage::Covered && loads.is_first_under_way(scope) => DataState::Fetching,
         _ => DataState::Loading,
+    }
+}
+
+/// What frontend tokens of a scope are evaluated against: whatever is loaded of their environment (tokens.md 4.3).
+fn frontend_data_of(registry: &TokenRegistry, catalog: &Catalog, scope: &Scope) -> FrontendData {
+    let name = scope.environment.as_deref().unwrap_or_default();
+    match catalog.environment(name) {
+        Some(environment) => FrontendData::Loaded(Arc::clone(environment)),
+        None if registry.fetches(name) => FrontendData::Loading,
+        None => FrontendData::Absent { may_come: registry.is_dynamic() },
     }
 }

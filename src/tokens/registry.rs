@@ -353,6 +353,16 @@ impl TokenRegistry {
         self.refresh.iter().any(|refresh| refresh.scope.covers(scope))
     }
 
+    /// Whether a refresh token of this environment is known, or a start-up token that may become one.
+    pub fn fetches(&self, environment: &str) -> bool {
+        self.environments().iter().any(|name| **name == *environment)
+    }
+
+    /// Whether tokens that come later may fetch.
+    pub fn is_dynamic(&self) -> bool {
+        self.mode == Mode::Dynamic
+    }
+
     /// Whether any token is known, valid or not: the ready rule of http-api.md 11.2. Tokens that only
     /// requests brought and upstream did not confirm do not count.
     pub fn any_known(&self) -> bool {

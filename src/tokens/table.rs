@@ -51,6 +51,11 @@ impl Entry {
     pub fn may_use_client_api(&self) -> bool {
         self.standing != Standing::Refused && matches!(self.kind, TokenKind::Backend | TokenKind::Untyped)
     }
+
+    /// Frontend and untyped tokens in good standing may.
+    pub fn may_use_frontend_api(&self) -> bool {
+        self.standing != Standing::Refused && matches!(self.kind, TokenKind::Frontend | TokenKind::Untyped)
+    }
 }
 
 /// The tokens of one snapshot. The default is the empty table.
@@ -59,8 +64,17 @@ pub struct TokenTable {
     entries: KeyMap<Entry>,
     /// Sorted, without duplicates; each is used by at least one entry.
     scopes: Box<[Scope]>,
-    /// Per scope: whether an entry with it may use the client API.
-    for_clients: Box<[bool]>,
+    /// Per scope: what entries with it may use.
+    uses: Box<[Uses]>,
+}
+
+/// Which APIs tokens of a scope may use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Uses {
+    /// The client API.
+    pub clients: bool,
+    /// The frontend API.
+    pub frontends: bool,
 }
 
 /// What the registry puts into a table.
@@ -86,17 +100,16 @@ impl TokenTable {
             entries.insert(key, Entry { kind, standing, scope: seen.index(scope) });
         }
         let (scopes, sorted_index) = seen.sorted();
-        let mut for_clients = vec![false; scopes.len()];
+        let mut uses = vec![Uses::default(); scopes.len()];
         for entry in entries.values_mut() {
             let index = usize::try_from(entry.scope).ok().and_then(|seen| sorted_index.get(seen));
             entry.scope = *index.expect("every entry's scope was interned above");
-            if entry.may_use_client_api()
-                && let Some(slot) = usize::try_from(entry.scope).ok().and_then(|at| for_clients.get_mut(at))
-            {
-                *slot = true;
+            if let Some(uses) = usize::try_from(entry.scope).ok().and_then(|at| uses.get_mut(at)) {
+                uses.clients |= entry.may_use_client_api();
+                uses.frontends |= entry.may_use_frontend_api();
             }
         }
-        Self { entries, scopes, for_clients: for_clients.into() }
+        Self { entries, scopes, uses: uses.into() }
     }
 
     /// What is known of the token under this key; `None` is unknown.
@@ -109,9 +122,9 @@ impl TokenTable {
         &self.scopes
     }
 
-    /// The distinct scopes, each with whether a token with it may use the client API.
-    pub fn scopes_for_clients(&self) -> impl Iterator<Item = (&Scope, bool)> {
-        self.scopes.iter().zip(self.for_clients.iter().copied())
+    /// The distinct scopes, each with what its tokens may use.
+    pub fn scopes_and_uses(&self) -> impl Iterator<Item = (&Scope, Uses)> {
+        self.scopes.iter().zip(self.uses.iter().copied())
     }
 
     /// The scope of an entry of this table.
