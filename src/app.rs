@@ -99,6 +99,9 @@ fn prepared(
     for notice in &config.notices {
         tracing::warn!("{notice}");
     }
+    if config.proxy_trust.enabled && config.proxy_trust.servers.is_empty() {
+        tracing::warn!("--trust-proxy without --proxy-trusted-servers believes any client about its address");
+    }
     serve(signals)
 }
 
@@ -149,6 +152,7 @@ fn serve_edge(config: &Config, settings: &settings::Edge, signals: signals::Bloc
     for token in &settings.tokens {
         registry.add_startup(token.clone(), Instant::now());
     }
+    settings.pretrusted_tokens.iter().for_each(|token| registry.add_pretrusted(token));
     let (ask, asks) = bounded::<Ask>(ASKS_MAX);
     let pool = open(config, move |rules| Edge::new(rules, keys, Desk::edge(ask.clone()), rand::random()))?;
     let setup = sync::Setup {

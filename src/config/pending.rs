@@ -14,9 +14,6 @@ use super::{
 
 /// Accepted, without effect yet.
 static PENDING: &[&Opt] = &[
-    &program::TRUST_PROXY,
-    &program::PROXY_TRUSTED_SERVERS,
-    &program::DISABLE_ALL_ENDPOINT,
     &program::DISABLE_METRICS_BATCH_ENDPOINT,
     &program::DISABLE_METRICS_ENDPOINT,
     &program::DISABLE_FEATURES_ENDPOINT,
@@ -27,8 +24,6 @@ static PENDING: &[&Opt] = &[
     &program::OTEL_EXPORTER_OTLP_PROTOCOL,
     &program::EDGE_DEFER_TOKEN_VALIDATION,
     &edge::CLIENT_KEEPALIVE_TIMEOUT,
-    &edge::PRETRUSTED_TOKENS,
-    &edge::PRETRUSTED_TOKENS_FILE,
     &edge::METRICS_INTERVAL_SECONDS,
     &edge::BACKUP_FOLDER,
     &edge::BOOTSTRAP_FILE,
