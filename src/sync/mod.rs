@@ -69,6 +69,8 @@ pub struct Sync {
     loads: Loads,
     publisher: Publisher,
     calls: Calls,
+    /// Only for its advice; calls are made by the workers.
+    client: Arc<Client>,
     broadcast: Broadcast<Edge>,
     asks: Receiver<Ask>,
     random: SmallRng,
@@ -104,6 +106,7 @@ impl Sync {
             loads: Loads::default(),
             publisher,
             calls,
+            client: setup.client,
             broadcast: setup.broadcast,
             asks: setup.asks,
             random: SmallRng::seed_from_u64(setup.seed),
