@@ -29,8 +29,7 @@ const POLLING_PAUSE: Duration = Duration::from_millis(4);
 
 /// A features document with these features, all of one project.
 pub fn project(project: &str, names: &[&str]) -> String {
-    let feature =
-        |name: &&str| json!({"name": name, "project": project, "enabled": true, "strategies": []});
+    let feature = |name: &&str| json!({"name": name, "project": project, "enabled": true, "strategies": []});
     let features: Vec<_> = names.iter().map(feature).collect();
     json!({"version": 2, "features": features}).to_string()
 }
