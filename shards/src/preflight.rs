@@ -2,6 +2,7 @@
 //!
 //! Reads the system and raises soft limits to hard ones; what is left to complain about comes back as
 //! [`Problem`]s, each one paragraph with the remedy for the places where such programs run.
+#![expect(clippy::disallowed_methods, reason = "reads files of /proc, before there is any shard")]
 
 use std::{fmt, fs, io};
 
