@@ -21,6 +21,7 @@ use crate::{
         self, Config,
         settings::{self, Mode, Server, StartScope, Stopping},
     },
+    control::Control,
     limits::{ASKS_MAX, BODY_TIMEOUT, HEAD_TIMEOUT, SEND_TIMEOUT},
     messages::Ask,
     observe::log,
@@ -32,7 +33,6 @@ use crate::{
         key::KeyHasher,
         registry::{self, TokenRegistry},
         table::{TokenKind, TokenTable},
-        token::Token,
     },
     upstream::Client,
 };
@@ -120,8 +120,8 @@ fn serve_offline(
         broadcast: pool.broadcast().clone(),
         asks,
     };
-    let _offline = offline::start(setup)?;
-    until_stopped(pool, signals, &config.stopping)
+    let control = offline::start(setup)?;
+    until_stopped(pool, &control, signals, &config.stopping)
 }
 
 fn offline_tokens(settings: &settings::Offline, keys: KeyHasher) -> TokenTable {
@@ -147,7 +147,7 @@ fn serve_edge(config: &Config, settings: &settings::Edge, signals: signals::Bloc
     };
     let mut registry = new_registry(mode, keys, settings.token_revalidation_interval);
     for token in &settings.tokens {
-        registry.add_startup(Token::parse(token.expose())?, Instant::now());
+        registry.add_startup(token.clone(), Instant::now());
     }
     let (ask, asks) = bounded::<Ask>(ASKS_MAX);
     let pool = open(&config.server, move |rules| Edge::new(rules, keys, Desk::edge(ask.clone())))?;
@@ -159,8 +159,8 @@ fn serve_edge(config: &Config, settings: &settings::Edge, signals: signals::Bloc
         asks,
         seed: rand::random(),
     };
-    let _sync = Sync::start(setup)?;
-    until_stopped(pool, signals, &config.stopping)
+    let control = Sync::start(setup)?;
+    until_stopped(pool, &control, signals, &config.stopping)
 }
 
 fn new_registry(mode: registry::Mode, hasher: KeyHasher, revalidation_interval: Duration) -> TokenRegistry {
@@ -216,6 +216,7 @@ fn timeouts(server: &Server) -> Timeouts {
 
 fn until_stopped(
     pool: ShardPool<Edge>,
+    control: &Control,
     signals: signals::Blocked,
     stopping: &Stopping,
 ) -> Result<(), Failed> {
@@ -228,6 +229,10 @@ fn until_stopped(
         }
         recv(pool.ended()) -> _ => {
             let text = "a shard has ended by a panic: nobody would answer its share of new connections";
+            return Err(Failed::Start(text.to_owned()));
+        }
+        recv(control.ended()) -> _ => {
+            let text = "the control thread has ended by a panic: nothing would be refreshed any more";
             return Err(Failed::Start(text.to_owned()));
         }
     }

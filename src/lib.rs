@@ -3,6 +3,7 @@
 
 pub mod app;
 pub mod config;
+pub mod control;
 pub mod features;
 pub mod limits;
 pub mod messages;

@@ -5,15 +5,17 @@
 
 use std::{
     collections::HashSet,
+    convert::Infallible,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use brink_shards::Broadcast;
-use crossbeam_channel::{Receiver, Sender, bounded, never, select, tick};
+use crossbeam_channel::{Receiver, never, select, tick};
 
 use crate::{
+    control::Control,
     features::{bootstrap::parse_bootstrap, catalog::Catalog, environment::EnvironmentData, model::Document},
     messages::Ask,
     publish::{DataState, Publisher},
@@ -70,9 +72,6 @@ pub struct Setup {
     pub asks: Receiver<Ask>,
 }
 
-/// Ends the thread when dropped.
-pub struct Stop(#[expect(dead_code, reason = "its drop closes the channel")] Sender<()>);
-
 struct Offline {
     path: PathBuf,
     tokens: Arc<TokenTable>,
@@ -86,8 +85,7 @@ struct Offline {
 ///
 /// # Errors
 /// If the system has no thread left.
-pub fn start(setup: Setup) -> std::io::Result<Stop> {
-    let (stop, stopped) = bounded(0);
+pub fn start(setup: Setup) -> std::io::Result<Control> {
     let broadcast = setup.broadcast;
     let publisher = Publisher::new(Box::new(move |snapshot| broadcast.publish(snapshot)))?;
     let tokens = Arc::new(setup.tokens);
@@ -95,14 +93,11 @@ pub fn start(setup: Setup) -> std::io::Result<Stop> {
         Offline { path: setup.path, tokens, catalog: Catalog::default(), publisher, in_trouble: false };
     offline.take_over(setup.document);
     let (asks, reload) = (setup.asks, setup.reload);
-    std::thread::Builder::new()
-        .name("offline".to_owned())
-        .spawn(move || offline.run(&asks, reload, &stopped))?;
-    Ok(Stop(stop))
+    Control::start("offline", move |stopped| offline.run(&asks, reload, stopped))
 }
 
 impl Offline {
-    fn run(&mut self, asks: &Receiver<Ask>, reload: Option<Duration>, stopped: &Receiver<()>) {
+    fn run(&mut self, asks: &Receiver<Ask>, reload: Option<Duration>, stopped: &Receiver<Infallible>) {
         let reloads = reload.map_or_else(never, tick);
         loop {
             let made = self.publisher.made().clone();

@@ -101,7 +101,9 @@ impl Publisher {
     /// Publishes a new state of the world.
     pub fn publish(&mut self, tokens: Arc<TokenTable>, ready: bool, state_of: impl Fn(&Scope) -> DataState) {
         let mut views = HashMap::new();
-        let scopes = tokens.scopes().iter().map(|scope| match state_of(scope) {
+        // Bodies are for clients: what frontend tokens see is evaluated, not listed.
+        let scopes = tokens.scopes_for_clients().map(|(scope, is_for_clients)| match state_of(scope) {
+            _ if !is_for_clients => ScopeState::Uncovered,
             DataState::Loaded(environment) => {
                 let view = assemble(&environment, scope, self.views.get(scope));
                 views.insert(scope.clone(), Arc::clone(&view));
@@ -194,3 +196,6 @@ fn make(order: &Order) -> Form {
         body: compress(*coding, &view.identity),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,9 +17,9 @@ const WAIT: Duration = Duration::from_secs(6);
 
 /// Asks on behalf of requests.
 pub struct Desk {
-    /// `None` in offline mode: there is nobody to ask about tokens.
-    upstream: Option<Sender<Ask>>,
     control: Sender<Ask>,
+    /// False in offline mode: there is nobody to ask about tokens.
+    has_upstream: bool,
     refusals: Refusals,
     now_ms: u64,
 }
@@ -27,17 +27,17 @@ pub struct Desk {
 impl Desk {
     /// A desk of an edge, which may ask about tokens.
     pub fn edge(control: Sender<Ask>) -> Self {
-        Self { upstream: Some(control.clone()), ..Self::offline(control) }
+        Self { has_upstream: true, ..Self::offline(control) }
     }
 
     /// A desk in offline mode, where a token is known or refused.
     pub fn offline(control: Sender<Ask>) -> Self {
-        Self { upstream: None, control, refusals: Refusals::default(), now_ms: 0 }
+        Self { control, has_upstream: false, refusals: Refusals::default(), now_ms: 0 }
     }
 
     /// Whether unknown tokens can be asked about at all.
     pub fn may_ask(&self) -> bool {
-        self.upstream.is_some()
+        self.has_upstream
     }
 
     /// Whether the token was refused a short while ago.
@@ -47,9 +47,8 @@ impl Desk {
 
     /// Asks, and lets the request wait. `None` if the control thread has too much to do.
     pub fn ask(&self, call: &mut Call<'_, Verdict>, ask: impl FnOnce(Waiter) -> Ask) -> Option<Outcome> {
-        let sender = self.upstream.as_ref()?;
         let ticket: TicketId = call.ticket();
-        if sender.try_send(ask(Waiter { shard: call.shard(), ticket })).is_err() {
+        if self.control.try_send(ask(Waiter { shard: call.shard(), ticket })).is_err() {
             call.discard(ticket);
             return None;
         }

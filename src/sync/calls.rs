@@ -13,7 +13,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::refresh::{FETCHES_MAX, Trouble};
+use super::refresh::Trouble;
 use crate::{
     features::{environment::EnvironmentData, model::Document, parse::parse_document},
     tokens::{
@@ -27,6 +27,7 @@ use crate::{
     upstream::{
         client::{self, Client},
         error::{CallError, Unreachable},
+        limits::FETCHES_IN_FLIGHT_MAX,
         wire::Registration,
     },
 };
@@ -36,7 +37,7 @@ const FETCH_THREADS: usize = 4;
 /// Threads for validation; a request waits for each of these calls.
 const VALIDATION_THREADS: usize = 4;
 
-const _: () = assert!(FETCH_THREADS <= FETCHES_MAX);
+const _: () = assert!(FETCH_THREADS <= FETCHES_IN_FLIGHT_MAX);
 const _: () = assert!(VALIDATION_THREADS <= ASKED_BATCHES_MAX + KNOWN_BATCHES_MAX);
 
 /// One fetch.
@@ -82,6 +83,7 @@ enum Job {
 
 /// The way to the threads; they end when it is dropped.
 pub struct Calls {
+    client: Arc<Client>,
     jobs: Sender<Job>,
     validations: Sender<Batch>,
     outcomes: Receiver<Outcome>,
@@ -110,12 +112,17 @@ impl Calls {
                 .name(name)
                 .spawn(move || inbox.iter().for_each(|batch| worker.validate(batch)))?;
         }
-        Ok(Self { jobs, validations, outcomes, interval })
+        Ok(Self { client: Arc::clone(client), jobs, validations, outcomes, interval })
     }
 
     /// Where the threads report.
     pub fn outcomes(&self) -> &Receiver<Outcome> {
         &self.outcomes
+    }
+
+    /// Advice for a failed validation.
+    pub fn hint(&self, error: &CallError) -> Option<&'static str> {
+        self.client.hint(error)
     }
 
     /// Fetches features.
@@ -154,11 +161,13 @@ impl Worker {
     fn work(&self, job: Job, interval: Duration) {
         match job {
             Job::Fetch(job) => {
-                let result = self.fetch(&job, interval);
+                let result =
+                    guarded(|| self.fetch(&job, interval)).unwrap_or_else(|cause| Err(Trouble::Call(cause)));
                 self.say(Outcome::Fetched(Fetched { key: job.key, result }));
             }
             Job::Register(token, registration) => {
-                if let Err(error) = guarded(|| self.client.register(token.text(), &registration)) {
+                let registered = guarded(|| self.client.register(token.text(), &registration));
+                if let Err(error) = registered.and_then(|registered| registered.map(drop)) {
                     tracing::debug!("Could not register upstream with {token}: {error}");
                 }
             }
@@ -166,7 +175,7 @@ impl Worker {
     }
 
     fn fetch(&self, job: &FetchJob, interval: Duration) -> Result<Option<Fresh>, Trouble> {
-        let answer = guarded(|| self.client.features(job.token.text(), job.etag.as_deref(), interval));
+        let answer = self.client.features(job.token.text(), job.etag.as_deref(), interval);
         match answer.map_err(Trouble::Call)? {
             client::Fetched::NotModified => Ok(None),
             client::Fetched::Document { etag, body } => {
@@ -178,7 +187,7 @@ impl Worker {
 
     fn validate(&self, batch: Batch) {
         let tokens: Vec<&str> = batch.tokens().map(Token::text).collect();
-        let result = guarded(|| self.client.validate(&tokens));
+        let result = guarded(|| self.client.validate(&tokens)).and_then(|result| result);
         drop(tokens);
         self.say(Outcome::Validated(batch, result));
     }
@@ -189,9 +198,10 @@ impl Worker {
     }
 }
 
-/// A call that panics is a call that failed: its job must come back, or it would never be done again.
-fn guarded<T>(call: impl FnOnce() -> Result<T, CallError>) -> Result<T, CallError> {
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| {
-        Err(CallError::Unreachable { cause: Unreachable::Other("the client panicked".to_owned()) })
+/// A job that panics is a call that failed: it must come back, or it would never be done again.
+fn guarded<T>(job: impl FnOnce() -> T) -> Result<T, CallError> {
+    catch_unwind(AssertUnwindSafe(job)).map_err(|_| {
+        let cause = Unreachable::Other("a worker panicked over the answer".to_owned());
+        CallError::Unreachable { cause }
     })
 }

@@ -16,17 +16,19 @@ mod refresh;
 mod validate;
 
 use std::{
+    convert::Infallible,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use brink_shards::Broadcast;
 use calls::{Calls, Outcome};
-use crossbeam_channel::{Receiver, Sender, bounded, select};
+use crossbeam_channel::{Receiver, select};
 use loads::Loads;
 use rand::{SeedableRng, rngs::SmallRng};
 
 use crate::{
+    control::Control,
     features::catalog::Catalog,
     messages::{Ask, Verdict, Waiter},
     publish::{DataState, Publisher},
@@ -36,7 +38,7 @@ use crate::{
         scope::Scope,
         table::TokenTable,
     },
-    upstream::{client::Client, schedule::Schedule},
+    upstream::{client::Client, limits::FETCHES_IN_FLIGHT_MAX, schedule::Schedule},
 };
 
 /// Unknown tokens that arrive within this time of each other are asked about in one call.
@@ -69,8 +71,6 @@ pub struct Sync {
     loads: Loads,
     publisher: Publisher,
     calls: Calls,
-    /// Only for its advice; calls are made by the workers.
-    client: Arc<Client>,
     broadcast: Broadcast<Edge>,
     asks: Receiver<Ask>,
     random: SmallRng,
@@ -86,27 +86,22 @@ pub struct Sync {
     gather_until: Option<Instant>,
 }
 
-/// Ends the sync thread when dropped.
-pub struct Stop(#[expect(dead_code, reason = "its drop closes the channel")] Sender<()>);
-
 impl Sync {
     /// Starts the thread.
     ///
     /// # Errors
     /// If the system has no thread left.
-    pub fn start(setup: Setup) -> std::io::Result<Stop> {
-        let (stop, stopped) = bounded(0);
+    pub fn start(setup: Setup) -> std::io::Result<Control> {
         let broadcast = setup.broadcast.clone();
         let publisher = Publisher::new(Box::new(move |snapshot| broadcast.publish(snapshot)))?;
         let calls = Calls::start(&setup.client, setup.interval)?;
         let mut sync = Self {
-            schedule: Schedule::new(setup.interval, refresh::FETCHES_MAX),
+            schedule: Schedule::new(setup.interval, FETCHES_IN_FLIGHT_MAX),
             registry: setup.registry,
             catalog: Catalog::default(),
             loads: Loads::default(),
             publisher,
             calls,
-            client: setup.client,
             broadcast: setup.broadcast,
             asks: setup.asks,
             random: SmallRng::seed_from_u64(setup.seed),
@@ -117,11 +112,10 @@ impl Sync {
             answers: Vec::new(),
             gather_until: None,
         };
-        std::thread::Builder::new().name("sync".to_owned()).spawn(move || sync.run(&stopped))?;
-        Ok(Stop(stop))
+        Control::start("sync", move |stopped| sync.run(stopped))
     }
 
-    fn run(&mut self, stopped: &Receiver<()>) {
+    fn run(&mut self, stopped: &Receiver<Infallible>) {
         loop {
             let now = Instant::now();
             self.dispatch(now);

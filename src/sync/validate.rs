@@ -65,8 +65,8 @@ impl Sync {
             Err(error) => {
                 if !std::mem::replace(&mut self.waiting.in_trouble, true) {
                     tracing::warn!("Could not validate tokens upstream, will keep trying: {error}");
-                    if let Some(hint) = self.client.hint(&error) {
-                        tracing::error!("{hint}");
+                    if let Some(hint) = self.calls.hint(&error) {
+                        tracing::error!("A likely cause: {hint}");
                     }
                 }
                 let verdict = Verdict::Unavailable { status: error.status() };

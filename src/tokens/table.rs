@@ -46,12 +46,21 @@ pub struct Entry {
     pub scope: u32,
 }
 
+impl Entry {
+    /// Backend and untyped tokens in good standing may.
+    pub fn may_use_client_api(&self) -> bool {
+        self.standing != Standing::Refused && matches!(self.kind, TokenKind::Backend | TokenKind::Untyped)
+    }
+}
+
 /// The tokens of one snapshot. The default is the empty table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TokenTable {
     entries: KeyMap<Entry>,
     /// Sorted, without duplicates; each is used by at least one entry.
     scopes: Box<[Scope]>,
+    /// Per scope: whether an entry with it may use the client API.
+    for_clients: Box<[bool]>,
 }
 
 /// What the registry puts into a table.
@@ -77,11 +86,17 @@ impl TokenTable {
             entries.insert(key, Entry { kind, standing, scope: seen.index(scope) });
         }
         let (scopes, sorted_index) = seen.sorted();
+        let mut for_clients = vec![false; scopes.len()];
         for entry in entries.values_mut() {
             let index = usize::try_from(entry.scope).ok().and_then(|seen| sorted_index.get(seen));
             entry.scope = *index.expect("every entry's scope was interned above");
+            if entry.may_use_client_api()
+                && let Some(slot) = usize::try_from(entry.scope).ok().and_then(|at| for_clients.get_mut(at))
+            {
+                *slot = true;
+            }
         }
-        Self { entries, scopes }
+        Self { entries, scopes, for_clients: for_clients.into() }
     }
 
     /// What is known of the token under this key; `None` is unknown.
@@ -92,6 +107,11 @@ impl TokenTable {
     /// The distinct scopes, sorted.
     pub fn scopes(&self) -> &[Scope] {
         &self.scopes
+    }
+
+    /// The distinct scopes, each with whether a token with it may use the client API.
+    pub fn scopes_for_clients(&self) -> impl Iterator<Item = (&Scope, bool)> {
+        self.scopes.iter().zip(self.for_clients.iter().copied())
     }
 
     /// The scope of an entry of this table.

@@ -3,7 +3,7 @@
 //! Without `IORING_SETUP_COOP_TASKRUN` every readiness event interrupts the shard's core from the core that
 //! received the packet, which costs a quarter of the CPU per request. glommio has no option for it, but makes
 //! all its rings through one C function; the linker argument `--wrap=io_uring_queue_init_params` (emitted by
-//! `build.rs` of every package that links a program) leads those calls to [`__wrap_io_uring_queue_init_params`].
+//! `build.rs` of every package that links a program) leads those calls to `__wrap_io_uring_queue_init_params`.
 //! Where the argument is missing everything works, only slower: [`rings_flagged`] tells which it is.
 //!
 //! The sleep: when the preempt timer fires after it was armed and before the first task has run, which takes no
