@@ -1,6 +1,11 @@
 //! Shards on real rings and sockets: states, answers, panics, limits, draining.
 //!
 //! Needs io_uring. Where the host refuses it the tests say so and pass, unless `CI` is set.
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the clients of these tests block, on threads of their own; the shards under test do not"
+)]
 
 use std::{
     collections::HashSet,
