@@ -4,11 +4,7 @@
 #![expect(
     clippy::disallowed_types,
     clippy::disallowed_methods,
-<<<<<<< HEAD
     reason = "the clients of these tests are plain threads, no shards"
-=======
-    reason = "the clients of these tests block, on threads of their own; the shards under test do not"
->>>>>>> tidy
 )]
 
 use std::{
