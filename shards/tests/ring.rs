@@ -1,6 +1,11 @@
 //! Shards on real rings and sockets: states, answers, panics, limits, draining.
 //!
 //! Needs io_uring. Where the host refuses it the tests say so and pass, unless `CI` is set.
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the clients of these tests are plain threads, no shards"
+)]
 
 use std::{
     collections::HashSet,
@@ -12,10 +17,11 @@ use std::{
 };
 
 use brink_shards::{
-    Attempt, Body, Call, Outcome, PoolConfig, Request, RequestBody, Service, ShardPool, TicketId, Timeouts,
-    bind, cpu::Plan, preflight,
+    Attempt, Body, Call, Outcome, PoolConfig, Request, RequestBody, Service, ShardPool, Stats, TicketId,
+    Timeouts, bind, cpu::Plan, preflight,
 };
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use socket2::{Domain, Socket, Type};
 
 const SHARDS: usize = 2;
 const SECOND: Duration = Duration::from_secs(1);
@@ -127,7 +133,15 @@ struct Told {
 
 impl Client {
     fn connect(address: SocketAddr) -> Self {
-        let socket = TcpStream::connect(address).expect("the pool listens");
+        Self::connect_from(Ipv4Addr::LOCALHOST, address)
+    }
+
+    /// From one of the many addresses of this host's loopback.
+    fn connect_from(from: Ipv4Addr, address: SocketAddr) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from((from, 0)).into()).expect("an address of the loopback");
+        socket.connect(&address.into()).expect("the pool listens");
+        let socket = TcpStream::from(socket);
         socket.set_read_timeout(Some(PATIENCE)).expect("not zero");
         socket.set_nodelay(true).expect("a TCP socket");
         Self(socket)
@@ -346,7 +360,7 @@ fn draining_ends_at_its_limit_whatever_is_open() {
     unread.send("/large");
     let began = Instant::now();
     assert!(pool.drain(Duration::from_millis(300)), "every shard ended");
-    assert!((Duration::from_millis(300)..5 * SECOND).contains(&began.elapsed()), "{:?}", began.elapsed());
+    assert!((Duration::from_millis(300)..10 * SECOND).contains(&began.elapsed()), "{:?}", began.elapsed());
 }
 
 #[test]
@@ -367,32 +381,37 @@ fn a_large_answer_arrives_whole_at_a_slow_reader_while_others_are_served() {
 
 /// Each of two shards may hold 10 connections, 9 of them from one peer.
 #[test]
-fn connections_over_the_limit_are_turned_away_and_counted() {
+fn connections_over_the_limits_are_turned_away_and_counted() {
     let Some(Running { pool, address, .. }) = start(10 * SHARDS, timeouts()) else { return };
-    let counted =
-        |count: fn(&brink_shards::Stats) -> u64| pool.stats().iter().map(|one| count(one)).sum::<u64>();
-    let mut admitted = Vec::new();
-    let mut refused = 0;
-    while admitted.len() < 9 * SHARDS {
-        let mut client = Client::connect(address);
-        // The server may have closed before or after our request comes; either way nothing is answered.
-        let sent = client.0.write_all(b"GET / HTTP/1.1\r\n\r\n");
-        if sent.is_ok() && client.hears() {
-            client.receive();
-            admitted.push(client);
-        } else {
-            refused += 1;
-            assert!(refused < 1_000, "the kernel spreads connections over the shards");
+    let counted = |count: fn(&Stats) -> u64| pool.stats().iter().map(|one| count(one)).sum::<u64>();
+    let mut turned_away = 0;
+    let mut admit = |from: [u8; 4], count: usize| {
+        let mut admitted = Vec::new();
+        while admitted.len() < count {
+            let mut client = Client::connect_from(from.into(), address);
+            // The server may close before or after our request comes; either way nothing is answered.
+            let sent = client.0.write_all(b"GET / HTTP/1.1\r\n\r\n");
+            if sent.is_ok() && client.hears() {
+                client.receive();
+                admitted.push(client);
+            } else {
+                turned_away += 1;
+                assert!(turned_away < 1_000, "the kernel spreads connections over the shards");
+            }
         }
-    }
-    for _ in 0..5 {
-        assert!(!Client::connect(address).hears());
-    }
-    until("all are counted", || counted(|stats| stats.turned_away.value()) == refused + 5);
-    assert_eq!(counted(|stats| stats.open.value()), 9 * SHARDS as u64);
-    assert_eq!(counted(|stats| stats.accepted.value()), 9 * SHARDS as u64);
+        let refused = Client::connect_from(from.into(), address);
+        assert!(!refused.hears(), "there is no more room for this peer");
+        turned_away += 1;
+        until("all are counted", || counted(|stats| stats.turned_away.value()) == turned_away);
+        admitted
+    };
+    let of_one_peer = admit([127, 0, 0, 1], 9 * SHARDS);
+    let of_another = admit([127, 0, 0, 2], SHARDS);
+    let of_a_third = admit([127, 0, 0, 3], 0);
+    assert_eq!(counted(|stats| stats.open.value()), 10 * SHARDS as u64);
+    assert_eq!(counted(|stats| stats.accepted.value()), 10 * SHARDS as u64);
 
-    drop(admitted);
+    drop((of_one_peer, of_another, of_a_third));
     until("the closed ones are gone", || counted(|stats| stats.open.value()) == 0);
     assert_eq!(Client::connect(address).told().state, 0, "there is room again");
     assert!(pool.drain(PATIENCE));
@@ -429,7 +448,7 @@ fn deadlines_are_kept_and_never_early() {
         let first = String::from_utf8_lossy(first).into_owned();
         assert!(sent.starts_with(expected) && sent.is_empty() == expected.is_empty(), "{first:?}: {sent}");
         assert!(elapsed >= limit, "{first:?} ended after {elapsed:?}");
-        assert!(elapsed < limit + 4 * SECOND, "{first:?} ended after {elapsed:?}");
+        assert!(elapsed < limit + 10 * SECOND, "{first:?} ended after {elapsed:?}");
     }
     assert!(pool.drain(PATIENCE));
 }
