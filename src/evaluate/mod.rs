@@ -11,12 +11,27 @@
 //! owns one [`Scratch`] (and a [`Context`] it reads each request into); with them, an evaluation allocates
 //! nothing but what the answer needs to grow.
 
+mod answer;
 mod ask;
+mod clock;
+mod compile;
+mod constraint;
 mod context;
+mod draws;
 mod engine;
+mod evaluation;
+mod hash;
+mod link;
+mod part;
+mod reason;
 mod scratch;
+mod tables;
 
 pub use ask::{Ask, Used};
 pub use context::{BadContext, Context, Field};
 pub use engine::{Engine, Malformed, Resolved, ResolvedVariant};
+pub use reason::Reason;
 pub use scratch::Scratch;
+
+#[cfg(test)]
+mod tests;
