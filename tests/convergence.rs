@@ -15,7 +15,7 @@ use std::{
 
 use brink::{
     features::{catalog::Catalog, environment::EnvironmentData, parse::parse_document},
-    publish::{DataState, Publisher},
+    publish::{Data, DataState, FrontendData, Publisher},
     serve::{Desk, Edge},
     snapshot::Snapshot,
     tokens::{
@@ -246,7 +246,9 @@ impl Model {
         let catalog = &self.catalog;
         self.publisher.publish(Arc::new(table(&self.world.tokens)), true, |scope| {
             let environment = scope.environment.as_deref().and_then(|name| catalog.environment(name));
-            environment.map_or(DataState::Loading, |environment| DataState::Loaded(Arc::clone(environment)))
+            let clients = environment
+                .map_or(DataState::Loading, |environment| DataState::Loaded(Arc::clone(environment)));
+            Data { clients, frontends: FrontendData::Loading }
         });
     }
 

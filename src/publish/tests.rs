@@ -62,6 +62,11 @@ fn of_document(features: &str) -> Arc<EnvironmentData> {
     Arc::clone(catalog.environment("development").expect("just applied"))
 }
 
+/// Data that only clients see.
+fn for_clients(clients: DataState) -> Data {
+    Data { clients, frontends: FrontendData::Absent { may_come: false } }
+}
+
 /// A publisher, and the snapshots it has handed out.
 struct Bench {
     publisher: Publisher,
@@ -80,7 +85,8 @@ impl Bench {
 
     /// Publishes data for these scopes.
     fn publish(&mut self, scopes: &[Scope], environment: &Arc<EnvironmentData>) {
-        self.publisher.publish(table(scopes), true, |_| DataState::Loaded(Arc::clone(environment)));
+        self.publisher
+            .publish(table(scopes), true, |_| for_clients(DataState::Loaded(Arc::clone(environment))));
     }
 
     fn next_form(&self) -> Form {
@@ -262,11 +268,13 @@ fn a_scope_without_data_has_its_state() {
     let mut bench = Bench::new();
     let scopes = [all(), one(), scope(&["p2"]), scope(&["p3"])];
     let data = environment(0, 0);
-    bench.publisher.publish(table(&scopes), false, |scope| match scope.projects.names()[0] {
-        "*" => DataState::Loaded(Arc::clone(&data)),
-        "p1" => DataState::Loading,
-        "p2" => DataState::Fetching,
-        _ => DataState::Uncovered,
+    bench.publisher.publish(table(&scopes), false, |scope| {
+        for_clients(match scope.projects.names()[0] {
+            "*" => DataState::Loaded(Arc::clone(&data)),
+            "p1" => DataState::Loading,
+            "p2" => DataState::Fetching,
+            _ => DataState::Uncovered,
+        })
     });
     assert_eq!(bench.settle(), [(all(), Coding::Gzip)]);
     let newest = bench.newest();

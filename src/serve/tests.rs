@@ -54,16 +54,7 @@ fn scope(projects: &[&str]) -> Scope {
 }
 
 fn rules(server: &Server) -> Rules {
-    let endpoints = Endpoints {
-        all: true,
-        metrics_batch: true,
-        metrics: true,
-        features: true,
-        tokens: true,
-        instance_data: true,
-        openapi: true,
-    };
-    Rules::new(server, &ProxyTrust::default(), &endpoints)
+    Rules::new(server, &ProxyTrust::default(), &Endpoints::default())
 }
 
 fn server() -> Server {

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use brink::{
-    config::settings::{Cors, Server},
+    config::settings::{Cors, Endpoints, ProxyTrust, Server},
     messages::Ask,
     serve::{Desk, Edge, Rules},
     tokens::key::KeyHasher,
@@ -40,7 +40,8 @@ fn server() -> Server {
 /// A connection to a shard with nothing to serve, whose desk is made by `desk`.
 pub fn connect(desk: impl FnOnce(Sender<Ask>) -> Desk) -> (Loopback<Edge>, Receiver<Ask>) {
     let (sender, asks) = bounded(64);
-    (Loopback::new(Edge::new(Rules::new(&server()), hasher(), desk(sender)), PEER), asks)
+    let rules = Rules::new(&server(), &ProxyTrust::default(), &Endpoints::default());
+    (Loopback::new(Edge::new(rules, hasher(), desk(sender), 7), PEER), asks)
 }
 
 /// A GET request, each header line with its line end.

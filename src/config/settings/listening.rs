@@ -59,6 +59,21 @@ pub struct Endpoints {
     pub openapi: bool,
 }
 
+/// Everything is served unless it is switched off.
+impl Default for Endpoints {
+    fn default() -> Self {
+        Self {
+            all: true,
+            metrics_batch: true,
+            metrics: true,
+            features: true,
+            tokens: true,
+            instance_data: true,
+            openapi: true,
+        }
+    }
+}
+
 /// The internal routes (security.md 1.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backstage {
