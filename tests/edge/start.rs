@@ -121,6 +121,15 @@ fn a_start_up_token_that_is_no_backend_token_is_an_error_in_the_log() {
 }
 
 #[test]
+fn an_upstream_url_that_ends_in_api_is_explained() {
+    let up = upstream();
+    up.set_habit(Habit::Status(404));
+    let mut brink = Brink::start(&edge(&format!("{}/api", up.url()), &["-t", TOKEN]));
+    let line = brink.wait_for_log("ends in /api");
+    assert!(line.contains("ERROR") && line.contains("UPSTREAM_URL"), "{line}");
+}
+
+#[test]
 fn one_poll_per_scope_that_covers() {
     const NARROW: &str = "p1:development.s3cret-of-p1-0001";
     const UNNAMED: &str = "[]:development.s3cret-of-p1-and-p2";
