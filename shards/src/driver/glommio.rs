@@ -73,6 +73,10 @@ impl Sock for UringSock {
         brink_sys::socket::send(&self.0, parts)
     }
 
+    fn try_recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        brink_sys::socket::recv(&self.0, buffer)
+    }
+
     fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_write(cx, bytes)
     }
