@@ -18,8 +18,12 @@ use super::{Driver, Sock};
 /// 10 MB of memory per shard.
 const IO_MEMORY: usize = 64 << 10;
 
-/// How long a busy task may run before timers and the mailbox get their turn.
-const PREEMPT: Duration = Duration::from_millis(2);
+/// How long busy tasks may run before timers, the mailbox and other connections get their turn.
+///
+/// Must be longer than the host is likely to take the CPU away for. If that time passes between arming this timer
+/// and looking for tasks, glommio 0.9 takes the executor for idle and sleeps with tasks ready to run, for ever if
+/// nothing else wakes it: with 2 ms, one shard in twenty was lost within half a minute on a busy host.
+const PREEMPT: Duration = Duration::from_millis(100);
 
 /// The glommio driver.
 pub struct Uring;
@@ -71,6 +75,10 @@ impl Sock for UringSock {
 
     fn try_send(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         brink_sys::socket::send(&self.0, parts)
+    }
+
+    fn try_recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        brink_sys::socket::recv(&self.0, buffer)
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
