@@ -18,12 +18,13 @@ use super::{Driver, Sock};
 /// 10 MB of memory per shard.
 const IO_MEMORY: usize = 64 << 10;
 
-/// How long busy tasks may run before timers, the mailbox and other connections get their turn.
+/// How long tasks may run before timers and the mailbox get their turn.
 ///
-/// Must be longer than the host is likely to take the CPU away for. If that time passes between arming this timer
-/// and looking for tasks, glommio 0.9 takes the executor for idle and sleeps with tasks ready to run, for ever if
-/// nothing else wakes it: with 2 ms, one shard in twenty was lost within half a minute on a busy host.
-const PREEMPT: Duration = Duration::from_millis(100);
+/// If that time passes between arming this timer and looking for tasks, because the host takes the CPU away, glommio
+/// 0.9 takes the executor for idle and sleeps with tasks ready to run. `brink-sys` bounds that sleep; a timer longer
+/// than a slice of the host's scheduler makes it rare: with 2 ms and no bound, one shard in twenty was lost within
+/// half a minute on a busy host.
+const PREEMPT: Duration = Duration::from_millis(10);
 
 /// The glommio driver.
 pub struct Uring;
