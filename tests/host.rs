@@ -85,6 +85,57 @@ fn an_open_request_is_finished_before_the_end() {
     assert_eq!(brink.wait(), Some(0));
 }
 
+/// Stops the process, lets the clients send a request each, and sends SIGTERM before it goes on: it learns of both
+/// at once, as it may under load. All must be answered.
+fn check_answered_while_stopping(
+    make: impl Fn(&Brink) -> Vec<Client>,
+    make_stopped: impl Fn(&Brink) -> Vec<Client>,
+) {
+    for _ in 0..6 {
+        let mut brink = small(&["--workers", "2"]);
+        let mut clients = make(&brink);
+        brink.signal("STOP");
+        until_stopped(&brink);
+        clients.extend(make_stopped(&brink));
+        for client in &mut clients {
+            client.send(format!("GET {FEATURES} HTTP/1.1\r\nauthorization: {BACKEND}\r\n\r\n"));
+        }
+        brink.signal("TERM");
+        brink.signal("CONT");
+        for client in &mut clients {
+            assert_eq!(client.read(false).expect("an answer").status, 200);
+            assert!(client.is_closed_by_server());
+        }
+        assert_eq!(brink.wait(), Some(0));
+    }
+}
+
+fn until_stopped(brink: &Brink) {
+    let deadline = Instant::now() + PATIENCE;
+    let state = || fs::read_to_string(format!("/proc/{}/stat", brink.id())).expect("it runs");
+    while !state().contains(") T ") {
+        assert!(Instant::now() < deadline, "it does not stop: {}", state());
+        thread::yield_now();
+    }
+}
+
+/// Named after what went wrong: idle connections were closed with a request in their buffers.
+#[test]
+fn a_request_that_came_with_the_signal_is_answered() {
+    let served = |brink: &Brink| {
+        let mut client = brink.connect();
+        assert_eq!(client.request("GET", "/health", &[]).status, 200);
+        client
+    };
+    check_answered_while_stopping(|brink| (0..30).map(|_| served(brink)).collect(), |_| Vec::new());
+}
+
+/// Named after what went wrong: the listener was closed with connections in its queue.
+#[test]
+fn a_connection_made_before_the_signal_is_answered() {
+    check_answered_while_stopping(|_| Vec::new(), |brink| (0..30).map(|_| brink.connect()).collect());
+}
+
 #[test]
 fn a_slow_reader_gets_its_whole_answer_before_the_end() {
     let text = json!({"version": 2, "features": [{"name": "a", "enabled": true, "project": "p", "description": "x".repeat(16 << 20)}]});

@@ -35,6 +35,9 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Kernel's queue of connections not yet accepted, per listener.
 pub const BACKLOG: i32 = 4096;
 
+/// Connections taken from that queue once a shard drains: all of it, and an end even if more keep coming.
+pub const LATE_CONNECTIONS_MAX: usize = 4096;
+
 /// One peer may hold this share of a shard's connections, in percent: the rest stays free for others. A load
 /// balancer in front is one peer, hence the generous value.
 pub const PEER_SHARE_PERCENT: usize = 90;
@@ -47,5 +50,6 @@ pub const DESCRIPTORS_RESERVED: u64 = 256;
 pub const SEND_BYTES_PER_SECOND_MIN: usize = 64 << 10;
 
 const _: () = assert!(COPY_BODY_BYTES_MAX < COALESCE_BYTES_MAX);
+const _: () = assert!(LATE_CONNECTIONS_MAX >= BACKLOG as usize);
 const _: () = assert!(OUTPUT_KEPT_BYTES_MAX > 2 * COALESCE_BYTES_MAX);
 const _: () = assert!(SCRATCH_BYTES >= crate::http::limits::HEAD_BYTES_MAX);

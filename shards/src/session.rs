@@ -133,12 +133,16 @@ impl<D: Driver, S: Service> Session<D, S> {
 
     /// True if the connection is over.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        if self.shard.drain.is_set() && self.connection.activity() == Activity::Idle {
-            return Poll::Ready(true);
-        }
         let shard = Rc::clone(&self.shard);
         let mut scratch = shard.scratch.borrow_mut();
-        match ready!(self.socket.poll_recv(cx, &mut scratch)) {
+        let received = match self.socket.poll_recv(cx, &mut scratch) {
+            // A request may have come that the ring has not told of; only if none has, the connection is over.
+            Poll::Pending if shard.drain.is_set() && self.connection.activity() == Activity::Idle => {
+                self.socket.try_recv(&mut scratch)
+            }
+            received => ready!(received),
+        };
+        match received {
             Ok(0) | Err(_) => Poll::Ready(true),
             Ok(count) => {
                 self.advance(scratch.get(..count).unwrap_or(&[]));

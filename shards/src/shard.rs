@@ -19,7 +19,7 @@ use futures_lite::FutureExt;
 use crate::{
     driver::{Driver, Sock},
     http::date::DateCache,
-    limits::{ACCEPT_PAUSE, SCRATCH_BYTES, TICK},
+    limits::{ACCEPT_PAUSE, LATE_CONNECTIONS_MAX, SCRATCH_BYTES, TICK},
     mailbox::{Mailbox, Order},
     output::Output,
     service::{Now, Service},
@@ -147,18 +147,22 @@ async fn accept<D: Driver, S: Service>(shard: &Rc<Shard<S>>, listener: TcpListen
     let listener = D::listen(listener);
     shard.informed.reached().or(shard.drain.reached()).await;
     let mut failing = false;
-    while !shard.drain.is_set() {
+    let mut late = 0;
+    while late < LATE_CONNECTIONS_MAX {
         let accepted = async { Some(D::accept(&listener).await) };
         let stopped = async {
             shard.drain.reached().await;
             None
         };
-        match stopped.or(accepted).await {
+        // Who connected before the drain is in the kernel's queue, and is accepted before the listener closes.
+        match accepted.or(stopped).await {
             None => return,
             Some(Ok(socket)) => {
                 failing = false;
+                late += usize::from(shard.drain.is_set());
                 admit::<D, S>(shard, socket);
             }
+            Some(Err(_)) if shard.drain.is_set() => return,
             Some(Err(error)) => {
                 shard.stats.accept_errors.increment();
                 if !std::mem::replace(&mut failing, true) {

@@ -404,7 +404,7 @@ fn broken_requests_are_refused_without_asking_the_service() {
     refused(&format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(9 << 10)), "414 URI Too Long");
     let many = format!("GET / HTTP/1.1\r\n{}\r\n", "x: 1\r\n".repeat(101));
     refused(&many, "431 Request Header Fields Too Large");
-    refused("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505 HTTP Version Not Supported");
+    refused("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "400 Bad Request");
 }
 
 #[test]

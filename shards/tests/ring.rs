@@ -96,8 +96,15 @@ fn timeouts() -> Timeouts {
     Timeouts { head: PATIENCE, body: PATIENCE, request: None, idle: PATIENCE, send: PATIENCE }
 }
 
-/// Starts a pool, or says why the host does not let us.
+/// Starts a pool with a first state, so that it accepts, or says why the host does not let us.
 fn start(connections_max: usize, timeouts: Timeouts) -> Option<Running> {
+    let running = start_silent(connections_max, timeouts)?;
+    running.pool.broadcast().publish(&0);
+    Some(running)
+}
+
+/// Starts a pool that has no state yet.
+fn start_silent(connections_max: usize, timeouts: Timeouts) -> Option<Running> {
     if let Err(problems) = preflight::check(SHARDS) {
         assert!(std::env::var_os("CI").is_none(), "no ring tests on this host: {problems:?}");
         eprintln!("skipped: {problems:?}");
@@ -224,6 +231,25 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 #[test]
+fn nobody_is_answered_before_the_first_state() {
+    let Some(Running { pool, address, .. }) = start_silent(1_000, timeouts()) else { return };
+    let mut clients: Vec<_> = (0..20).map(|_| Client::connect(address)).collect();
+    clients.iter_mut().for_each(|client| client.send("/"));
+    assert!(pool.stats().iter().all(|stats| stats.accepted.value() == 0));
+    pool.broadcast().publish(&7);
+    for client in &mut clients {
+        assert!(client.receive().body.ends_with(" 7 false"));
+    }
+    assert!(pool.drain(PATIENCE));
+}
+
+#[test]
+fn a_pool_without_a_state_can_be_drained() {
+    let Some(Running { pool, .. }) = start_silent(1_000, timeouts()) else { return };
+    assert!(pool.drain(PATIENCE));
+}
+
+#[test]
 fn under_load_answers_show_published_states_and_never_an_older_one() {
     let Some(Running { pool, address, .. }) = start(1_000, timeouts()) else { return };
     let published = 400;
@@ -270,7 +296,7 @@ fn ten_thousand_states_at_once_end_with_the_newest_on_every_shard() {
         }
     }
     for stats in pool.stats() {
-        assert!((4..=40_000).contains(&stats.applied.value()));
+        assert!((4..=40_001).contains(&stats.applied.value()));
         assert_eq!(stats.panics.value(), 0);
     }
     assert!(pool.ended().try_recv().is_err());

@@ -18,6 +18,8 @@ pub trait Sock: Unpin + 'static {
     fn poll_recv(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>;
     /// Sends without waiting, as one gathered system call.
     fn try_send(&self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
+    /// Receives what is there now, or [`io::ErrorKind::WouldBlock`], without asking to be woken.
+    fn try_recv(&self, buffer: &mut [u8]) -> io::Result<usize>;
     /// Sends some bytes as soon as the socket takes any.
     fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
     /// Ends our half.

@@ -1,4 +1,4 @@
-//! Sockets from owned descriptors, and one gathered send that never waits.
+//! Sockets from owned descriptors, one gathered send and one receive that never wait.
 
 use std::{
     io::{self, IoSlice},
@@ -36,9 +36,25 @@ pub fn send(socket: &impl AsRawFd, parts: &[IoSlice<'_>]) -> io::Result<usize> {
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
+/// Receives with one `recv`, without waiting. Returns how many bytes came; 0 at the end.
+///
+/// # Errors
+/// `WouldBlock` if nothing has come; `ConnectionReset` and the like as the kernel says.
+pub fn recv(socket: &impl AsRawFd, buffer: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: pointer and length are those of one mutable slice, which outlives the call; a descriptor that is not
+    // a socket, or is closed, yields an error.
+    let received = unsafe {
+        libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT)
+    };
+    usize::try_from(received).map_err(|_| io::Error::last_os_error())
+}
+
 #[cfg(test)]
 mod tests {
-    use std::{io::Read, os::unix::net::UnixStream};
+    use std::{
+        io::{Read, Write},
+        os::unix::net::UnixStream,
+    };
 
     use super::*;
 
@@ -63,6 +79,20 @@ mod tests {
         let block = [7u8; 64 << 10];
         let full = (0..10_000).find_map(|_| send(&ours, &[IoSlice::new(&block)]).err());
         assert_eq!(full.map(|error| error.kind()), Some(io::ErrorKind::WouldBlock));
+    }
+
+    #[test]
+    fn what_is_there_is_received_and_nothing_is_waited_for() {
+        let (ours, mut theirs) = pair();
+        let mut buffer = [0; 4];
+        let empty = recv(&ours, &mut buffer).err().map(|error| error.kind());
+        assert_eq!(empty, Some(io::ErrorKind::WouldBlock));
+        theirs.write_all(b"abcdef").expect("there is room");
+        assert_eq!(recv(&ours, &mut buffer).ok(), Some(4));
+        assert_eq!(&buffer, b"abcd");
+        drop(theirs);
+        assert_eq!(recv(&ours, &mut buffer).ok(), Some(2));
+        assert_eq!(recv(&ours, &mut buffer).ok(), Some(0));
     }
 
     #[test]
