@@ -63,7 +63,15 @@ impl Field {
 
     /// The field of this name, if it is one.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|field| field.name() == name)
+        Some(match name {
+            "userId" => Self::UserId,
+            "sessionId" => Self::SessionId,
+            "environment" => Self::Environment,
+            "appName" => Self::AppName,
+            "currentTime" => Self::CurrentTime,
+            "remoteAddress" => Self::RemoteAddress,
+            _ => return None,
+        })
     }
 }
 
