@@ -102,25 +102,25 @@ impl Edge {
     }
 }
 
-/// Reads the context from where the method has it.
+/// Reads the context from where the method has it. Breaks off to read the body first.
 fn read_context(context: &mut Context, request: &Request<'_>) -> Result<ControlFlow<Outcome>, Failure> {
-    let read = if let Method::Post = request.head.method {
-        if !is_json(request.head.known.content_type) {
-            return Err(Failure::NotJsonType);
-        }
-        match request.body {
-            RequestBody::Complete(body) => context.read_json(body),
-            RequestBody::Expected => return Ok(Break(Outcome::ReadBody)),
-            RequestBody::TooLarge => return Err(Failure::BodyTooLarge),
-        }
-    } else {
-        context.read_query(request.head.target.query.unwrap_or_default())
+    let Method::Post = request.head.method else {
+        let query = request.head.target.query.unwrap_or_default();
+        return context.read_query(query).map(Continue).map_err(|_| Failure::BadContextQuery);
     };
-    read.map(Continue).map_err(|bad| match bad {
-        BadContext::Query => Failure::BadContextQuery,
-        BadContext::NotJson => Failure::BodyNotJson,
+    if !is_json(request.head.known.content_type) {
+        return Err(Failure::NotJsonType);
+    }
+    let body = match request.body {
+        RequestBody::Complete(body) => body,
+        RequestBody::Expected => return Ok(Break(Outcome::ReadBody)),
+        RequestBody::TooLarge => return Err(Failure::BodyTooLarge),
+    };
+    context.read_json(body).map(Continue).map_err(|bad| match bad {
+        BadContext::Query | BadContext::NotJson => Failure::BodyNotJson,
         BadContext::NotAnObject => Failure::BodyOfWrongShape("expected an object"),
         BadContext::ContextNotAnObject => Failure::BodyOfWrongShape("Expected 'context' to be an object"),
+        BadContext::ValueTooLong => Failure::BodyTooLarge,
     })
 }
 
