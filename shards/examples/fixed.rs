@@ -5,7 +5,7 @@
 use std::{net::Ipv4Addr, rc::Rc, time::Duration};
 
 use brink_shards::{
-    Body, Call, Outcome, PoolConfig, Request, Service, ShardPool, Shared, Timeouts, bind, cpu, preflight,
+    Body, Call, Now, Outcome, PoolConfig, Request, Service, ShardPool, Shared, Timeouts, bind, cpu, preflight,
 };
 
 struct Fixed(Shared);
