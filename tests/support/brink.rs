@@ -318,6 +318,8 @@ impl Client {
                 true
             }
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => false,
+            // A blocking read on a busy host may be interrupted; asking again loses nothing.
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => self.fill(),
             Err(error) => panic!("reading from brink: {error}"),
         }
     }
