@@ -12,8 +12,12 @@
 //! nothing but what the answer needs to grow.
 
 mod ask;
+mod clock;
 mod context;
+mod draws;
 mod engine;
+mod hash;
+mod part;
 mod scratch;
 
 pub use ask::{Ask, Used};

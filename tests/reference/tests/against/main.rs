@@ -3,6 +3,7 @@
 mod agreement;
 mod clock;
 mod draws;
+mod generators;
 mod isolation;
 mod named;
 mod reading;
