@@ -62,7 +62,8 @@ impl Prefix {
 
     /// Mixes in the lower word and carries the upper one.
     fn take_block(&mut self, both: u64) {
-        self.state = (self.state ^ scrambled(low(both))).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64);
+        self.state =
+            (self.state ^ scrambled(low(both))).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64);
         self.carry = low(both >> u32::BITS);
     }
 

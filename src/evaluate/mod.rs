@@ -13,14 +13,17 @@
 
 mod ask;
 mod clock;
+mod constraint;
 mod context;
 mod draws;
 mod engine;
 mod hash;
 mod part;
+mod reason;
 mod scratch;
 
 pub use ask::{Ask, Used};
 pub use context::{BadContext, Context, Field};
 pub use engine::{Engine, Malformed, Resolved, ResolvedVariant};
+pub use reason::Reason;
 pub use scratch::Scratch;
