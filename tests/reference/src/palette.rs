@@ -169,6 +169,11 @@ pub const PROPERTIES: &[(&str, &[&str])] = &[
 pub const FIELDS: &[&str] =
     &["userId", "sessionId", "environment", "appName", "currentTime", "remoteAddress"];
 
+/// One of the properties the contexts carry.
+pub fn property(dice: &mut Dice) -> &'static str {
+    PROPERTIES.get(dice.below(PROPERTIES.len())).map_or("", |(name, _)| name)
+}
+
 /// The words of one state.
 #[derive(Debug, Clone)]
 pub struct Palette {

@@ -3,15 +3,17 @@
 //! `BRINK_REFERENCE_STATES` sets how many states are tried, `BRINK_REFERENCE_SEED` the seed of the first; the
 //! next have the numbers after it, so a failing state can be run alone.
 
-use crate::check::{Difference, Request, Tally, check_request, check_state};
+use crate::check::{Request, check_request, check_state};
 use crate::context;
 use crate::dice::Dice;
+use crate::difference::{Compared, Difference};
 use crate::document::{self, PROJECTS, Plan};
 use crate::oracle::Oracle;
 use crate::shrink::{Case, is_fair, shrink};
 use crate::subject::Subject;
+use crate::tally::Tally;
 use brink::tokens::scope::Projects;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const SEED: u64 = 20_260_721;
@@ -71,7 +73,7 @@ pub fn run_state(seed: u64, tally: &mut Tally) {
 }
 
 /// A difference and the request that showed it, or the first one if none did.
-type Found<'a> = (Difference, &'a Request);
+type Found<'a> = (Box<Difference>, &'a Request);
 
 fn compare<'a>(document: &Value, requests: &'a [Request], tally: &mut Tally) -> Result<(), Found<'a>> {
     let Some(first) = requests.first() else { return Ok(()) };
@@ -86,22 +88,21 @@ fn compare<'a>(document: &Value, requests: &'a [Request], tally: &mut Tally) -> 
     Ok(())
 }
 
-fn refused(error: &str) -> Difference {
-    Difference { point: "document", feature: None, ours: json!(error), theirs: json!("accepted") }
+fn refused(error: &str) -> Box<Difference> {
+    Difference::new("document", &error, &"accepted")
 }
 
 /// A panic is a difference too.
-fn guarded<T>(ask: impl FnOnce() -> Result<T, Difference>) -> Result<T, Difference> {
-    catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|_| {
-        Err(Difference { point: "panic", feature: None, ours: json!("panicked"), theirs: Value::Null })
-    })
+fn guarded<T>(ask: impl FnOnce() -> Compared<T>) -> Compared<T> {
+    catch_unwind(AssertUnwindSafe(ask))
+        .unwrap_or_else(|_| Err(Difference::new("panic", &"panicked", &"an answer")))
 }
 
 fn report(seed: u64, document: &Value, request: &Request, difference: &Difference) -> String {
     let case = Case { document: document.clone(), context: request.context.clone() };
     let small =
         shrink(case, |case| fails(case, request).is_some_and(|found| found.point == difference.point));
-    let difference = fails(&small, request).unwrap_or_else(|| difference.clone());
+    let difference = fails(&small, request).unwrap_or_else(|| Box::new(difference.clone()));
     format!(
         "the engines differ\n\
          again:    BRINK_REFERENCE_SEED={seed} BRINK_REFERENCE_STATES=1\n\
@@ -112,7 +113,7 @@ fn report(seed: u64, document: &Value, request: &Request, difference: &Differenc
          ours:     {}\n\
          theirs:   {}\n",
         difference.point,
-        difference.feature.unwrap_or_default(),
+        difference.feature.as_deref().unwrap_or_default(),
         small.document,
         small.context,
         request.projects.names(),
@@ -122,7 +123,7 @@ fn report(seed: u64, document: &Value, request: &Request, difference: &Differenc
 }
 
 /// The difference that a case shows, if both sides accept it and may be compared.
-fn fails(case: &Case, request: &Request) -> Option<Difference> {
+fn fails(case: &Case, request: &Request) -> Option<Box<Difference>> {
     if !is_fair(case) {
         return None;
     }

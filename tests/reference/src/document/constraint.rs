@@ -2,7 +2,7 @@
 
 use super::Plan;
 use crate::dice::Dice;
-use crate::palette::{ADDRESSES, DATES, FIELDS, NUMBERS, PROPERTIES, VERSIONS};
+use crate::palette::{ADDRESSES, DATES, FIELDS, NUMBERS, VERSIONS, property};
 use serde_json::{Map, Value, json};
 
 const OPERATORS: &[&str] = &[
@@ -203,8 +203,8 @@ fn context_name(dice: &mut Dice, family: Family) -> &'static str {
     }
     if dice.percent(35) {
         let other = dice.one(&["random", "", "userid", "absent", "in\\side", "with space"]);
-        let (property, _) = dice.one(&PROPERTIES.iter().collect::<Vec<_>>());
-        return dice.one(&[dice.clone().one(FIELDS), property, other]);
+        let (field, property) = (dice.one(FIELDS), property(dice));
+        return dice.one(&[field, property, other]);
     }
     match family {
         Family::Text | Family::Pattern => dice.one(&["plan", "userId", "environment", "appName", "größe"]),
@@ -248,7 +248,8 @@ fn text(dice: &mut Dice, plan: &Plan) -> String {
         0 => "at the end\\".to_owned(),
         1..50 => plan.palette.id(dice),
         50..100 => {
-            dice.one(&[NUMBERS, VERSIONS, DATES, ADDRESSES][..]).first().copied().unwrap_or("").to_owned()
+            let list = *dice.one(&[&NUMBERS, &VERSIONS, &DATES, &ADDRESSES]);
+            dice.one(list).to_owned()
         }
         _ => plan.palette.word(dice).to_owned(),
     }

@@ -71,7 +71,7 @@ fn strategy(dice: &mut Dice, plan: &Plan, feature: &str) -> Value {
         dice.put(&mut strategy, "segments", segments);
     }
     if dice.percent(30) {
-        let variants = variant::of_strategy(dice, plan);
+        let variants = variant::of_strategy(dice);
         dice.put(&mut strategy, "variants", variants);
     }
     if dice.percent(10) {
@@ -112,7 +112,8 @@ fn parameters(dice: &mut Dice, plan: &Plan, name: &str, feature: &str) -> Map<St
         parameters.push(("stickiness", stickiness(dice).to_owned()));
         parameters.push(("groupId", group(dice, feature)));
     }
-    parameters.retain(|_| dice.percent(93));
+    // Without a group a rollout hashes the name of the feature that asks, which may be a dependent one.
+    parameters.retain(|(key, _)| dice.percent(if *key == "groupId" { 75 } else { 93 }));
     parameters.into_iter().map(|(key, value)| (key.to_owned(), Value::String(value))).collect()
 }
 

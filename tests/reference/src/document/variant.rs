@@ -2,7 +2,7 @@
 
 use super::{Plan, strategy};
 use crate::dice::Dice;
-use crate::palette::{FIELDS, PROPERTIES};
+use crate::palette::{FIELDS, property};
 use serde_json::{Map, Value, json};
 
 const WEIGHTS: &[&i64] = &[&0, &1, &7, &333, &1000];
@@ -30,7 +30,7 @@ pub fn of_feature(dice: &mut Dice, plan: &Plan) -> Value {
 }
 
 /// Zero to five variants; their own stickiness has no influence.
-pub fn of_strategy(dice: &mut Dice, _plan: &Plan) -> Value {
+pub fn of_strategy(dice: &mut Dice) -> Value {
     list(dice, |dice, variant| {
         if dice.percent(20) {
             variant.insert("stickiness".to_owned(), json!(strategy::stickiness(dice)));
@@ -71,8 +71,8 @@ fn variant(dice: &mut Dice, at: usize, weight: i64) -> Map<String, Value> {
 }
 
 fn over_ride(dice: &mut Dice, plan: &Plan) -> Value {
-    let (property, _) = dice.one(&PROPERTIES.iter().collect::<Vec<_>>());
-    let name = dice.one(&["userId", "userId", dice.clone().one(FIELDS), property]);
+    let (field, property) = (dice.one(FIELDS), property(dice));
+    let name = dice.one(&["userId", "userId", field, property]);
     let values: Vec<String> = (0..dice.below(4)).map(|_| plan.palette.id(dice)).collect();
     json!({"contextName": name, "values": values})
 }

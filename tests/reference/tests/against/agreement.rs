@@ -1,7 +1,7 @@
 //! Random states and contexts: the answers of both engines are equal.
 
-use brink_reference::check::Tally;
 use brink_reference::run::{Settings, run_state};
+use brink_reference::tally::Tally;
 
 /// Share of answers that may be left out because of a draw, lest the test hollows itself out.
 const SKIPPED_SHARE_MAX: f64 = 0.15;

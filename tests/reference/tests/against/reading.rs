@@ -46,7 +46,7 @@ const CANDIDATES: &[&str] = &[
     "l",
 ];
 
-fn ours(context: &Context, theirs: Option<&Read>) -> Read {
+fn ours_of(context: &Context, theirs: Option<&Read>) -> Read {
     let fields = [
         Field::UserId,
         Field::SessionId,
@@ -89,31 +89,51 @@ enum Refused {
     Shape,
 }
 
+/// Whether both sides accept the body; they must read the same, and refuse in the same way.
 #[track_caller]
 fn check_body(body: &[u8]) -> bool {
-    let theirs =
-        serde_json::from_slice::<TheirContext>(body).map(theirs).map_err(|error| match error.classify() {
-            serde_json::error::Category::Data => Refused::Shape,
-            _ => Refused::Text,
-        });
-    let ours =
-        Context::from_json(body).map(|context| ours(&context, theirs.as_ref().ok())).map_err(|error| {
-            match error {
-                BadContext::NotAnObject | BadContext::ContextNotAnObject => Refused::Shape,
-                BadContext::NotJson | BadContext::Query => Refused::Text,
-            }
-        });
-    assert_eq!(ours, theirs, "ours, theirs; the body was {:?}", String::from_utf8_lossy(body));
+    let theirs = serde_json::from_slice(body).map(theirs).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => Refused::Shape,
+        _ => Refused::Text,
+    });
+    let ours = Context::from_json(body);
+    let ours = ours.map(|context| ours_of(&context, theirs.as_ref().ok())).map_err(|error| match error {
+        BadContext::NotAnObject | BadContext::ContextNotAnObject => Refused::Shape,
+        BadContext::NotJson | BadContext::Query => Refused::Text,
+    });
+    if is_broken_without_an_object(body) {
+        assert!(ours.is_err() && theirs.is_err(), "{ours:?}, {theirs:?}; the body was {body:?}");
+    } else {
+        assert_eq!(ours, theirs, "ours, theirs; the body was {:?}", String::from_utf8_lossy(body));
+    }
     ours.is_ok()
 }
 
+/// The reference sees at the first character that it will be no object, and never sees that it is not even
+/// JSON. brink reads to the end first, as the contract has it: 400 for what is not JSON.
+fn is_broken_without_an_object(body: &[u8]) -> bool {
+    !body.trim_ascii_start().starts_with(b"{") && serde_json::from_slice::<serde_json::Value>(body).is_err()
+}
+
+/// Whether both sides accept the query; they must read the same.
 #[track_caller]
 fn check_query(query: &str) -> bool {
     let reader = serde_qs::Config::new().max_depth(5).use_form_encoding(true);
-    let theirs = reader.deserialize_str::<TheirContext>(query).map(theirs).map_err(|_| ());
-    let ours = Context::from_query(query).map(|context| ours(&context, theirs.as_ref().ok())).map_err(|_| ());
-    assert_eq!(ours, theirs, "ours, theirs; the query was {query:?}");
+    let theirs = reader.deserialize_str(query).map(theirs).map_err(|_| ());
+    let ours =
+        Context::from_query(query).map(|context| ours_of(&context, theirs.as_ref().ok())).map_err(|_| ());
+    if is_without_content(query) {
+        assert!(ours.is_ok(), "{query:?}");
+    } else {
+        assert_eq!(ours, theirs, "ours, theirs; the query was {query:?}");
+    }
     ours.is_ok()
+}
+
+/// Only empty pairs, or one `=`. `serde_qs` refuses the first and finds nothing in the second; the contract has
+/// empty pairs skipped, and in `=` a property with an empty name and value.
+fn is_without_content(query: &str) -> bool {
+    (!query.is_empty() && query.bytes().all(|byte| byte == b'&')) || query.trim_matches('&') == "="
 }
 
 /// Runs the check on random texts; at least a third of them must be accepted.
@@ -227,7 +247,6 @@ fn queries_of_the_contract() {
         "userId=%4",
         "currentTime=2022-01-01T00:00:00+02:00",
         "&&userId=7&&",
-        "a%5Bb=c%26d",
         "a[b][c][d][e][f][g]=1",
         "properties[a][b][c][d][e][f][g]=1",
         "userId=a;plan=b",
@@ -243,6 +262,7 @@ fn queries_of_the_contract() {
         "properties[x[y]]=1",
         "userId=7&userId[]=8",
         "userId=%ff",
+        "a%5Bb=c%26d",
     ] {
         assert!(!check_query(query), "{query}");
     }

@@ -5,12 +5,13 @@
 
 use brink::evaluate::Context;
 use brink::tokens::scope::Projects;
-use brink_reference::check::{Request, Tally, check_request, check_state, circumstances};
+use brink_reference::check::{Request, check_request, check_state, circumstances};
 use brink_reference::dice::Dice;
 use brink_reference::document::{self, PROJECTS, Plan, State};
 use brink_reference::oracle::Oracle;
 use brink_reference::run::{Settings, requests};
 use brink_reference::subject::{List, Subject};
+use brink_reference::tally::Tally;
 use serde_json::{Value, json};
 
 const CHANGES: usize = 12;
