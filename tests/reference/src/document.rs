@@ -60,8 +60,14 @@ impl Plan {
 
 /// Makes a state. Most are small, some have 40 features, a few 400.
 pub fn state(dice: &mut Dice) -> State {
+    let features = feature_count(dice);
+    state_of(dice, features)
+}
+
+/// Makes a state of so many features.
+pub fn state_of(dice: &mut Dice, features: usize) -> State {
     let palette = Palette::draw(dice);
-    let names = (0..feature_count(dice)).map(|at| feature::name(dice, at)).collect();
+    let names = (0..features).map(|at| feature::name(dice, at)).collect();
     let segments = (0..dice.below(7)).map(|at| segment_id(dice, at)).collect();
     let plan = Plan { palette, names, segments };
     let document = document(dice, &plan);

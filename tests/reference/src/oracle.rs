@@ -24,6 +24,11 @@ impl Oracle {
         Ok(Self { engine, warned })
     }
 
+    /// Whether the reference reads a document at all.
+    pub fn accepts(document: &Value) -> bool {
+        serde_json::from_value::<ClientFeatures>(document.clone()).is_ok()
+    }
+
     /// The features it warned about, which are those that are always off.
     pub fn warned(&self) -> &BTreeSet<String> {
         &self.warned

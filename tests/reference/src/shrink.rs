@@ -103,7 +103,7 @@ impl Part {
 }
 
 /// JSON pointers to everything below a value, the outer before the inner.
-fn paths(value: &Value) -> Vec<String> {
+pub fn paths(value: &Value) -> Vec<String> {
     let mut found = Vec::new();
     let mut open = vec![(String::new(), value)];
     while !open.is_empty() {
@@ -128,7 +128,8 @@ fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-fn remove(value: &mut Value, path: &str) {
+/// Takes out what the pointer leads to.
+pub fn remove(value: &mut Value, path: &str) {
     let Some((parent, key)) = path.rsplit_once('/') else { return };
     match value.pointer_mut(parent) {
         Some(Value::Array(list)) => {

@@ -7,7 +7,7 @@ const TEST_ONLY: &[&str] = &["unleash-yggdrasil", "unleash-types", "serde_qs"];
 /// Names of all packages that a package is built from, build scripts included.
 fn packages_of(package: &str) -> Vec<String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let tree = ["tree", "--offline", "--edges", "normal,build", "--target", "all", "--prefix", "none"];
+    let tree = ["tree", "--offline", "--edges", "normal,build", "--prefix", "none"];
     let output = Command::new(cargo)
         .args(tree)
         .args(["--format", "{p}", "--package", package])

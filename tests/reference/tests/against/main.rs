@@ -7,4 +7,5 @@ mod generators;
 mod isolation;
 mod named;
 mod reading;
+mod refusal;
 mod series;
