@@ -1,13 +1,24 @@
-//! The compiled features of one environment.
+//! The compiled features of one environment, and the answers written from them.
 
+use super::answer;
 use super::ask::{Ask, Used};
+use super::clock::ClockText;
+use super::compile::{Feature, Workshop};
+use super::evaluation::Evaluation;
+use super::link::link;
+use super::reason::Reason;
 use super::scratch::Scratch;
+use super::tables::{Linked, Outcome, Run, Tables};
 use crate::features::environment::EnvironmentData;
+use crate::tokens::scope::Projects;
 use std::sync::Arc;
 
 /// All features of an environment, ready to be evaluated. Immutable; one is shared by all shards.
-#[derive(Debug)]
-pub struct Engine {}
+#[derive(Debug, Default)]
+pub struct Engine {
+    tables: Tables,
+    malformed: Box<[Malformed]>,
+}
 
 /// A feature that is off for everyone because something in it makes no sense (evaluation.md 12).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +26,7 @@ pub struct Malformed {
     /// Name of the feature.
     pub feature: Box<str>,
     /// What is wrong with it, for a warning.
-    pub reason: Box<str>,
+    pub reason: Reason,
 }
 
 /// What one feature came out as.
@@ -42,47 +53,181 @@ pub struct ResolvedVariant<'e> {
     pub payload: Option<(&'e str, &'e str)>,
 }
 
+/// Which features a list has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum List {
+    Enabled,
+    All,
+}
+
 impl Engine {
     /// Compiles an environment. `previous` is its engine before the change: features whose text and segments
     /// stayed are taken over from it. The result does not depend on it otherwise.
-    pub fn compile(_environment: &Arc<EnvironmentData>, _previous: Option<&Engine>) -> Engine {
-        Engine {}
+    pub fn compile(environment: &EnvironmentData, previous: Option<&Engine>) -> Engine {
+        let before = previous.map(|previous| &previous.tables);
+        let known =
+            before.into_iter().flat_map(|tables| &tables.constraints).map(|slotted| &slotted.constraint);
+        let mut workshop = Workshop::new(environment, known);
+        let features: Vec<Arc<Feature>> = environment
+            .features
+            .iter()
+            .map(|fragment| {
+                let before = before.and_then(|tables| tables.find(&fragment.name));
+                Feature::compile(fragment, before.map(|linked| &linked.feature), &mut workshop)
+            })
+            .collect();
+        Engine { tables: link(&features), malformed: malformed(&features) }
     }
 
     /// The malformed features, sorted by name.
     pub fn malformed(&self) -> &[Malformed] {
-        &[]
+        &self.malformed
     }
 
     /// The names of all features, in byte order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        [].into_iter()
+        self.tables.features.iter().map(|linked| &*linked.feature.name)
     }
 
     /// Appends `{"toggles":[...]}` with the features that are on (evaluation.md 13).
-    pub fn write_enabled(&self, _ask: &Ask<'_>, _scratch: &mut Scratch, _out: &mut Vec<u8>) -> Used {
-        Used::default()
+    pub fn write_enabled(&self, ask: &Ask<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Used {
+        self.write(List::Enabled, ask, scratch, out)
     }
 
     /// Appends `{"toggles":[...]}` with all features of the token's projects.
-    pub fn write_all(&self, _ask: &Ask<'_>, _scratch: &mut Scratch, _out: &mut Vec<u8>) -> Used {
-        Used::default()
+    pub fn write_all(&self, ask: &Ask<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Used {
+        self.write(List::All, ask, scratch, out)
     }
 
     /// Appends the object of one feature. `None`, and nothing appended, if there is none of this name in the
     /// token's projects; a token without projects (`[]`) never sees one.
     pub fn write_one(
         &self,
-        _name: &str,
-        _ask: &Ask<'_>,
-        _scratch: &mut Scratch,
-        _out: &mut Vec<u8>,
+        name: &str,
+        ask: &Ask<'_>,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
     ) -> Option<Used> {
-        None
+        let has_projects = *ask.projects == Projects::All || !ask.projects.is_everything();
+        let linked = self.tables.find(name)?;
+        if !has_projects || !ask.projects.sees(&linked.feature.project) {
+            return None;
+        }
+        let clock = ClockText::new(ask.now_unix_ms);
+        let mut evaluation = Evaluation::new(&self.tables, ask, &clock, scratch);
+        self.write_feature(List::All, linked, &mut evaluation, out);
+        answer::take_back_comma(out);
+        Some(evaluation.used())
     }
 
     /// Evaluates one feature of any project. For tests and tools; `serve` writes answers directly.
-    pub fn resolve(&self, _name: &str, _ask: &Ask<'_>, _scratch: &mut Scratch) -> Option<Resolved<'_>> {
-        None
+    pub fn resolve(&self, name: &str, ask: &Ask<'_>, scratch: &mut Scratch) -> Option<Resolved<'_>> {
+        let linked = self.tables.find(name)?;
+        let clock = ClockText::new(ask.now_unix_ms);
+        let mut evaluation = Evaluation::new(&self.tables, ask, &clock, scratch);
+        let outcome = linked.settled.map_or_else(|| evaluation.outcome(linked), |(outcome, _)| outcome);
+        Some(Resolved {
+            enabled: outcome != Outcome::Off,
+            variant: self.resolved_variant(outcome),
+            impression_data: linked.feature.impression_data,
+            project: &linked.feature.project,
+            used: evaluation.used(),
+        })
     }
+
+    fn resolved_variant(&self, outcome: Outcome) -> Option<ResolvedVariant<'_>> {
+        let Outcome::Variant(variant) = outcome else { return None };
+        let variant = &self.tables.variants.get(variant as usize)?.variant;
+        let payload = variant.payload.as_ref().map(|(kind, value)| (&**kind, &**value));
+        Some(ResolvedVariant { name: &variant.name, payload })
+    }
+
+    fn write(&self, list: List, ask: &Ask<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Used {
+        let start = out.len();
+        out.extend_from_slice(answer::OPEN);
+        let clock = ClockText::new(ask.now_unix_ms);
+        let used = if self.shows_everything(ask.projects) {
+            let mut evaluation = Evaluation::new(&self.tables, ask, &clock, scratch);
+            self.write_runs(list, &mut evaluation, out);
+            evaluation.used()
+        } else {
+            self.write_shown(list, ask, scratch, out)
+        };
+        answer::close(start, out);
+        used
+    }
+
+    fn shows_everything(&self, projects: &Projects) -> bool {
+        projects.is_everything() || self.tables.projects.iter().all(|project| projects.sees(project))
+    }
+
+    /// All features: settled ones run by run.
+    fn write_runs<'a>(&'a self, list: List, evaluation: &mut Evaluation<'a>, out: &mut Vec<u8>) {
+        for step in &self.tables.steps {
+            self.copy_run(list, step.run, out);
+            if let Some(linked) = self.tables.features.get(step.feature as usize) {
+                self.write_feature(list, linked, evaluation, out);
+            }
+        }
+        self.copy_run(list, self.tables.last_run, out);
+    }
+
+    fn copy_run(&self, list: List, run: Run, out: &mut Vec<u8>) {
+        let part = match list {
+            List::Enabled => run.enabled,
+            List::All => run.all,
+        };
+        out.extend_from_slice(part.of(&self.tables.text));
+    }
+
+    /// The features of some projects, one by one.
+    fn write_shown(&self, list: List, ask: &Ask<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Used {
+        let mut shown = std::mem::take(&mut scratch.shown);
+        shown.clear();
+        shown.extend(self.tables.projects.iter().map(|project| ask.projects.sees(project)));
+        let clock = ClockText::new(ask.now_unix_ms);
+        let mut evaluation = Evaluation::new(&self.tables, ask, &clock, scratch);
+        for linked in &self.tables.features {
+            if shown.get(linked.project).is_some_and(|is_shown| *is_shown) {
+                self.write_feature(list, linked, &mut evaluation, out);
+            }
+        }
+        let used = evaluation.used();
+        scratch.shown = shown;
+        used
+    }
+
+    fn write_feature<'a>(
+        &'a self,
+        list: List,
+        linked: &'a Linked,
+        evaluation: &mut Evaluation<'a>,
+        out: &mut Vec<u8>,
+    ) {
+        let text = &self.tables.text;
+        if let Some((outcome, object)) = linked.settled {
+            if list == List::All || outcome != Outcome::Off {
+                out.extend_from_slice(object.of(text));
+            }
+            return;
+        }
+        match evaluation.outcome(linked) {
+            Outcome::Off if list == List::Enabled => {}
+            Outcome::Off => out.extend_from_slice(linked.off.of(text)),
+            Outcome::On => out.extend_from_slice(linked.on.whole.of(text)),
+            Outcome::Variant(variant) => {
+                let json =
+                    self.tables.variants.get(variant as usize).map_or_else(Default::default, |it| it.json);
+                linked.on.copy_with(json, text, out);
+            }
+        }
+    }
+}
+
+fn malformed(features: &[Arc<Feature>]) -> Box<[Malformed]> {
+    let of = |feature: &Arc<Feature>| {
+        let reason = feature.malformed.clone()?;
+        Some(Malformed { feature: feature.name.clone(), reason })
+    };
+    features.iter().filter_map(of).collect()
 }

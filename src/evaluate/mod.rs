@@ -11,16 +11,21 @@
 //! owns one [`Scratch`] (and a [`Context`] it reads each request into); with them, an evaluation allocates
 //! nothing but what the answer needs to grow.
 
+mod answer;
 mod ask;
 mod clock;
+mod compile;
 mod constraint;
 mod context;
 mod draws;
 mod engine;
+mod evaluation;
 mod hash;
+mod link;
 mod part;
 mod reason;
 mod scratch;
+mod tables;
 
 pub use ask::{Ask, Used};
 pub use context::{BadContext, Context, Field};

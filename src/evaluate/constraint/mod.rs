@@ -37,7 +37,7 @@ impl Source {
 }
 
 /// A compiled constraint.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Clause {
     /// The same for every context.
     Fixed(bool),

@@ -20,7 +20,7 @@ impl TextTest {
         Self { place, texts: texts.map(String::into_boxed_str).collect() }
     }
 
-    pub(super) fn accepts(&self, value: &str) -> bool {
+    pub(in super::super) fn accepts(&self, value: &str) -> bool {
         let mut texts = self.texts.iter();
         match self.place {
             Place::Start => texts.any(|text| value.starts_with(&**text)),
