@@ -77,6 +77,13 @@ impl Subject {
         Self { catalog: Catalog::default(), engine, scratch: Scratch::default() }
     }
 
+    /// The segments the catalog holds: those of the latest document, and older ones still referred to.
+    pub fn segments(&self) -> Vec<Value> {
+        let environment = self.catalog.environment(ENVIRONMENT);
+        let segments = environment.map(|environment| environment.segments.iter()).into_iter().flatten();
+        segments.map(|segment| serde_json::from_str(&segment.json).expect("a fragment is JSON")).collect()
+    }
+
     /// Names of all features, in the engine's order.
     pub fn names(&self) -> Vec<String> {
         self.engine.names().map(str::to_owned).collect()
