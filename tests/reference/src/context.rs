@@ -3,7 +3,10 @@
 //! `currentTime` is always there, since the two sides would read two clocks; a test of its own goes without.
 
 use crate::dice::Dice;
-use crate::palette::{ADDRESSES, DATES, FIELDS, PROPERTIES, Palette};
+use crate::palette::{
+    ADDRESSES, DATE_LETTERS, DATES, FIELDS, NETWORK_LETTERS, NUMBER_LETTERS, PROPERTIES, Palette,
+    TEXT_LETTERS, VERSION_LETTERS,
+};
 use serde_json::{Map, Value, json};
 
 /// A context that suits a state made from this palette.
@@ -22,6 +25,18 @@ pub fn context(dice: &mut Dice, palette: &Palette) -> Value {
     context.insert("currentTime".to_owned(), json!(time(dice)));
     add_properties(dice, palette, &mut context);
     Value::Object(context)
+}
+
+/// A context whose properties are nearly right.
+pub fn misspelt_context(dice: &mut Dice) -> Value {
+    let letters =
+        [TEXT_LETTERS, NUMBER_LETTERS, VERSION_LETTERS, DATE_LETTERS, NETWORK_LETTERS, TEXT_LETTERS];
+    let property = |((name, values), letters): (&(&str, &[&str]), &str)| {
+        let value = dice.one(values);
+        ((*name).to_owned(), json!(dice.misspelt(value, letters)))
+    };
+    let properties: Map<String, Value> = PROPERTIES.iter().zip(letters).map(property).collect();
+    json!({"currentTime": time(dice), "properties": properties})
 }
 
 fn field_value(dice: &mut Dice, palette: &Palette, field: &str) -> String {

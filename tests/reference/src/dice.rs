@@ -46,6 +46,22 @@ impl Dice {
         if self.percent(chance) { self.one(odd) } else { self.one(usual) }
     }
 
+    /// The text with up to three characters inserted, removed or replaced, from this alphabet.
+    pub fn misspelt(&mut self, text: &str, alphabet: &str) -> String {
+        let letters: Vec<char> = alphabet.chars().collect();
+        let mut characters: Vec<char> = text.chars().collect();
+        for _ in 0..self.below(4) {
+            let at = self.below(characters.len() + 1);
+            match self.below(3) {
+                0 => characters.insert(at, letters[self.below(letters.len())]),
+                1 if at < characters.len() => drop(characters.remove(at)),
+                _ if at < characters.len() => characters[at] = letters[self.below(letters.len())],
+                _ => {}
+            }
+        }
+        characters.into_iter().collect()
+    }
+
     /// Puts the value under the key, or null, or leaves the key out.
     pub fn put(&mut self, object: &mut Map<String, Value>, key: &str, value: Value) {
         match self.below(100) {

@@ -74,6 +74,19 @@ pub fn state_of(dice: &mut Dice, features: usize) -> State {
     State { document, plan }
 }
 
+/// Makes a state of features with one constraint each, the value of which is nearly right.
+pub fn misspelt_state(dice: &mut Dice, features: usize) -> State {
+    let palette = Palette::draw(dice);
+    let feature = |at: usize| {
+        let constraint = constraint::misspelt(dice);
+        let strategy = json!({"name": "default", "constraints": [constraint]});
+        json!({"name": format!("f{at}"), "enabled": true, "strategies": [strategy]})
+    };
+    let features: Vec<Value> = (0..features).map(feature).collect();
+    let plan = Plan { palette, names: Vec::new(), segments: Vec::new() };
+    State { document: json!({"version": 2, "features": features}), plan }
+}
+
 fn feature_count(dice: &mut Dice) -> usize {
     match dice.below(40) {
         0 => 400,

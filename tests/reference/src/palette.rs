@@ -43,6 +43,8 @@ pub const TEXTS: &[&str] = &[
     "2024-05-01T12:00:00Z",
     "İ",
     "ſ",
+    "ΟΔΟΣ",
+    "ǅ",
     "true",
     "",
 ];
@@ -154,6 +156,22 @@ pub const ADDRESSES: &[&str] = &[
     "not an address",
     "",
 ];
+
+// What misspelt values are made of. None of it can make rule text of a value: that needs words and brackets,
+// and there brink means to differ.
+
+/// Numbers.
+pub const NUMBER_LETTERS: &str = "0123456789+-.eE \t_,";
+/// Dates.
+pub const DATE_LETTERS: &str = "0123456789+-.:TZtz ";
+/// Versions.
+pub const VERSION_LETTERS: &str = "0123456789+-.vab ";
+/// Addresses and networks.
+pub const NETWORK_LETTERS: &str = "0123456789abcdef:./+- ";
+/// Patterns.
+pub const PATTERN_LETTERS: &str = "ab.*+?[](){}|^$1\\-,:é";
+/// Texts; lower case of some depends on what is next to them.
+pub const TEXT_LETTERS: &str = "aAßſİΣσςǅé \"\\,";
 
 /// Properties the contexts carry, each with the list its values mostly come from.
 pub const PROPERTIES: &[(&str, &[&str])] = &[

@@ -7,7 +7,7 @@ use crate::check::{Request, check_request, check_state};
 use crate::context;
 use crate::dice::Dice;
 use crate::difference::{Compared, Difference};
-use crate::document::{self, PROJECTS, Plan};
+use crate::document::{self, PROJECTS, Plan, State};
 use crate::oracle::Oracle;
 use crate::shrink::{Case, is_fair, shrink};
 use crate::subject::Subject;
@@ -19,6 +19,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 const SEED: u64 = 20_260_721;
 /// Contexts tried on each state.
 pub const CONTEXTS: usize = 20;
+const MISSPELT_FEATURES: usize = 40;
 
 /// How long to run, and from where.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +68,24 @@ pub fn run_state(seed: u64, tally: &mut Tally) {
     let mut dice = Dice::seeded(seed);
     let state = document::state(&mut dice);
     let requests = requests(&mut dice, &state.plan, CONTEXTS);
-    if let Err((difference, request)) = compare(&state.document, &requests, tally) {
+    compare_or_report(seed, &state, &requests, tally);
+}
+
+/// The same for a state and contexts whose values are nearly right.
+pub fn run_misspelt(seed: u64, tally: &mut Tally) {
+    let mut dice = Dice::seeded(seed);
+    let state = document::misspelt_state(&mut dice, MISSPELT_FEATURES);
+    let request = |_| Request {
+        context: context::misspelt_context(&mut dice),
+        projects: Projects::All,
+        seed: dice.seed(),
+    };
+    let requests: Vec<Request> = (0..CONTEXTS).map(request).collect();
+    compare_or_report(seed, &state, &requests, tally);
+}
+
+fn compare_or_report(seed: u64, state: &State, requests: &[Request], tally: &mut Tally) {
+    if let Err((difference, request)) = compare(&state.document, requests, tally) {
         panic!("{}", report(seed, &state.document, request, &difference));
     }
 }

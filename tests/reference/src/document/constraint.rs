@@ -2,7 +2,10 @@
 
 use super::Plan;
 use crate::dice::Dice;
-use crate::palette::{ADDRESSES, DATES, FIELDS, NUMBERS, VERSIONS, property};
+use crate::palette::{
+    ADDRESSES, DATE_LETTERS, DATES, FIELDS, NETWORK_LETTERS, NUMBER_LETTERS, NUMBERS, PATTERN_LETTERS,
+    TEXT_LETTERS, TEXTS, VERSION_LETTERS, VERSIONS, property,
+};
 use serde_json::{Map, Value, json};
 
 const OPERATORS: &[&str] = &[
@@ -145,6 +148,25 @@ pub fn constraints(dice: &mut Dice, plan: &Plan, count: usize) -> Value {
 /// An entry of a list of networks, one in eight of them invalid.
 pub fn network(dice: &mut Dice) -> String {
     dice.mostly(NETWORKS, BAD_NETWORKS, 12).to_owned()
+}
+
+/// One feature's constraint whose value is nearly right: a number, date, version or network misspelt.
+pub fn misspelt(dice: &mut Dice) -> Value {
+    let operator = dice.one(OPERATORS);
+    let (field, key, values, alphabet) = match Family::of(operator) {
+        Family::Date => ("since", "value", DATE_VALUES, DATE_LETTERS),
+        Family::Version => ("version", "value", VERSION_VALUES, VERSION_LETTERS),
+        Family::Network => ("network", "values", NETWORKS, NETWORK_LETTERS),
+        Family::Pattern => ("plan", "value", PATTERNS, PATTERN_LETTERS),
+        Family::Text => ("plan", "values", TEXTS, TEXT_LETTERS),
+        Family::Number => ("age", "value", NUMBER_VALUES, NUMBER_LETTERS),
+    };
+    let value = dice.one(values);
+    let value = dice.misspelt(value, alphabet);
+    let value = if key == "values" { json!([value]) } else { json!(value) };
+    let (inverted, ignores_case) = (dice.percent(30), dice.percent(30));
+    json!({"contextName": field, "operator": operator, key: value,
+        "inverted": inverted, "caseInsensitive": ignores_case})
 }
 
 /// What an operator compares; decides which values suit it.

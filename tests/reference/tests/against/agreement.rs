@@ -1,6 +1,6 @@
 //! Random states and contexts: the answers of both engines are equal.
 
-use brink_reference::run::{Settings, run_state};
+use brink_reference::run::{Settings, run_misspelt, run_state};
 use brink_reference::tally::Tally;
 
 /// Share of answers that may be left out because of a draw, lest the test hollows itself out.
@@ -21,6 +21,22 @@ fn random_states_and_contexts() {
         assert!(tally.skipped_share() < SKIPPED_SHARE_MAX, "{tally:?}");
         assert!(tally.compared >= COMPARED_MIN, "{tally:?}");
         assert!(has_substance(&tally), "{tally:?}");
+    }
+}
+
+#[test]
+fn values_that_are_nearly_right() {
+    let usual = 60;
+    let settings = Settings::from_environment(usual);
+    let mut tally = Tally::default();
+    for seed in settings.seeds() {
+        run_misspelt(seed, &mut tally);
+    }
+    print(settings, &tally);
+    if settings.states >= usual {
+        assert_eq!(tally.skipped, 0, "{tally:?}");
+        let malformed = tally.malformed as f64 / tally.features as f64;
+        assert!((0.1..0.6).contains(&malformed), "{tally:?}");
     }
 }
 
