@@ -1,7 +1,8 @@
 //! How long a change takes from upstream bytes to finished bodies, on documents of two sizes.
 //!
 //! `cargo bench --bench assemble`. Plain wall time: each case runs until it has taken half a second (at least
-//! five times) and the fastest and the median run are printed. Everything here runs off the shards, except
+//! five times) and the fastest and the median run are printed. With `-- --once` each case runs once, to see that
+//! it does. Everything here runs off the shards, except
 //! `prefix`, which a shard does per request.
 
 use brink::features::catalog::Catalog;
@@ -66,10 +67,15 @@ fn bench_document(features: usize) {
     println!();
 }
 
+fn is_smoke_run() -> bool {
+    std::env::args().any(|argument| argument == "--once")
+}
+
 fn report<T>(name: &str, bytes: usize, mut work: impl FnMut() -> T) {
     let mut runs = Vec::new();
+    let (run_for, runs_min) = if is_smoke_run() { (Duration::ZERO, 1) } else { (RUN_FOR, RUNS_MIN) };
     let started = Instant::now();
-    while started.elapsed() < RUN_FOR || runs.len() < RUNS_MIN {
+    while started.elapsed() < run_for || runs.len() < runs_min {
         let run = Instant::now();
         black_box(work());
         runs.push(run.elapsed());

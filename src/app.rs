@@ -33,7 +33,6 @@ use crate::{
         key::KeyHasher,
         registry::{self, TokenRegistry},
         table::{TokenKind, TokenTable},
-        token::Token,
     },
     upstream::Client,
 };
@@ -148,7 +147,7 @@ fn serve_edge(config: &Config, settings: &settings::Edge, signals: signals::Bloc
     };
     let mut registry = new_registry(mode, keys, settings.token_revalidation_interval);
     for token in &settings.tokens {
-        registry.add_startup(Token::parse(token.expose())?, Instant::now());
+        registry.add_startup(token.clone(), Instant::now());
     }
     let (ask, asks) = bounded::<Ask>(ASKS_MAX);
     let pool = open(&config.server, move |rules| Edge::new(rules, keys, Desk::edge(ask.clone())))?;

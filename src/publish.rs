@@ -196,3 +196,6 @@ fn make(order: &Order) -> Form {
         body: compress(*coding, &view.identity),
     }
 }
+
+#[cfg(test)]
+mod tests;

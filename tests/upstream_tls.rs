@@ -3,7 +3,10 @@
 use std::{net::TcpListener, path::PathBuf, process::Command, sync::Arc, time::Duration};
 
 use brink::{
-    config::settings::{self, Identity},
+    config::{
+        secret::Secret,
+        settings::{self, Identity},
+    },
     upstream::{
         CallError, Client, ClientError,
         error::{TimeLimit, Unreachable},
@@ -18,9 +21,12 @@ use rustls::{
     server::WebPkiClientVerifier,
 };
 use tempfile::TempDir;
+use upstream_settings::upstream_settings;
 
 #[path = "support/fake_upstream.rs"]
 mod fake_upstream;
+#[path = "support/upstream_settings.rs"]
+mod upstream_settings;
 
 const TOKEN: &str = "*:development.s3cret";
 
@@ -88,22 +94,6 @@ impl Authority {
     }
 }
 
-fn settings(url: &str) -> settings::Upstream {
-    settings::Upstream {
-        url: url.parse().expect("a URL"),
-        auth_header: "authorization".into(),
-        custom_headers: Vec::new(),
-        app_name: "my-edge".into(),
-        instance_id: "01M7".into(),
-        connect_timeout: Duration::from_secs(5),
-        socket_timeout: Duration::from_secs(5),
-        keepalive_timeout: Duration::from_secs(15),
-        skip_ssl_verification: false,
-        certificate_file: None,
-        identity: None,
-    }
-}
-
 fn validate(settings: &settings::Upstream) -> Result<usize, CallError> {
     let client = Client::with_variables(settings, |_| None).expect("the settings are usable");
     client.validate(&[TOKEN]).map(|tokens| tokens.len())
@@ -121,7 +111,8 @@ fn assert_tls_failure(outcome: Result<usize, CallError>, word: &str) {
 fn an_extra_root_is_trusted_and_only_for_its_names() {
     let (ours, other) = (Authority::new("ours"), Authority::new("other"));
     let up = ours.upstream("localhost", false);
-    let trusting = |url: &str, file| settings::Upstream { certificate_file: Some(file), ..settings(url) };
+    let trusting =
+        |url: &str, file| settings::Upstream { certificate_file: Some(file), ..upstream_settings(url) };
     assert_eq!(validate(&trusting(&up.url_as("localhost"), ours.roots_file())), Ok(1));
     let both = ours.file("both.pem", &[&other.issuer.pem(), &ours.issuer.pem()]);
     assert_eq!(validate(&trusting(&up.url_as("localhost"), both)), Ok(1));
@@ -132,7 +123,7 @@ fn an_extra_root_is_trusted_and_only_for_its_names() {
 #[test]
 fn skipping_verification_accepts_any_certificate_and_name() {
     let up = Authority::new("ours").upstream("elsewhere.example", false);
-    let skipping = settings::Upstream { skip_ssl_verification: true, ..settings(&up.url()) };
+    let skipping = settings::Upstream { skip_ssl_verification: true, ..upstream_settings(&up.url()) };
     assert_eq!(validate(&skipping), Ok(1));
 }
 
@@ -140,8 +131,10 @@ fn skipping_verification_accepts_any_certificate_and_name() {
 fn a_tls_connection_is_reused() {
     let ours = Authority::new("ours");
     let up = ours.upstream("localhost", false);
-    let settings =
-        settings::Upstream { certificate_file: Some(ours.roots_file()), ..settings(&up.url_as("localhost")) };
+    let settings = settings::Upstream {
+        certificate_file: Some(ours.roots_file()),
+        ..upstream_settings(&up.url_as("localhost"))
+    };
     let client = Client::with_variables(&settings, |_| None).expect("usable");
     for _ in 0..3 {
         client.validate(&[TOKEN]).expect("validated");
@@ -154,8 +147,10 @@ fn a_tls_connection_is_reused() {
 fn client_identities_are_presented() {
     let (ours, other) = (Authority::new("ours"), Authority::new("other"));
     let up = ours.upstream("localhost", true);
-    let base =
-        settings::Upstream { certificate_file: Some(ours.roots_file()), ..settings(&up.url_as("localhost")) };
+    let base = settings::Upstream {
+        certificate_file: Some(ours.roots_file()),
+        ..upstream_settings(&up.url_as("localhost"))
+    };
     let with = |identity| settings::Upstream { identity: Some(identity), ..base.clone() };
     let (leaf, stranger) = (ours.leaf("edge"), other.leaf("edge"));
     let pair = |leaf: &Leaf| Identity::Pkcs8 {
@@ -181,7 +176,7 @@ fn a_handshake_that_hangs_ends_at_the_connect_limit() {
     let settings = settings::Upstream {
         connect_timeout: Duration::from_millis(150),
         skip_ssl_verification: true,
-        ..settings(&url)
+        ..upstream_settings(&url)
     };
     assert_eq!(validate(&settings), Err(CallError::TimedOut { limit: TimeLimit::Connect }));
 }
@@ -191,7 +186,7 @@ fn a_handshake_that_hangs_ends_at_the_connect_limit() {
 fn ssl_cert_file_is_the_system_store() {
     const URL: &str = "BRINK_TEST_UPSTREAM";
     if let Ok(url) = std::env::var(URL) {
-        let client = Client::with_variables(&settings(&url), |_| None).expect("roots were found");
+        let client = Client::with_variables(&upstream_settings(&url), |_| None).expect("roots were found");
         assert_eq!(client.validate(&[TOKEN]).map(|tokens| tokens.len()), Ok(1));
         return;
     }
@@ -226,7 +221,7 @@ fn check(settings: settings::Upstream, words: &[&str]) {
 #[test]
 fn bad_roots_are_named() {
     let ours = Authority::new("ours");
-    let with = |file| settings::Upstream { certificate_file: Some(file), ..settings("http://h") };
+    let with = |file| settings::Upstream { certificate_file: Some(file), ..upstream_settings("http://h") };
     let flag = "--upstream-certificate-file (UPSTREAM_CERTIFICATE_FILE)";
     check(with(ours.folder.path().join("missing.pem")), &[flag, "missing.pem", "No such file"]);
     check(with(ours.file("empty.pem", &[])), &[flag, "empty.pem", "no certificate"]);
@@ -241,7 +236,7 @@ fn bad_identities_are_named() {
     let ours = Authority::new("ours");
     let (leaf, other) = (ours.leaf("edge"), ours.leaf("edge"));
     let (certificate, key) = (leaf.certificate.pem(), leaf.key.serialize_pem());
-    let with = |identity| settings::Upstream { identity: Some(identity), ..settings("http://h") };
+    let with = |identity| settings::Upstream { identity: Some(identity), ..upstream_settings("http://h") };
     let pem = |name: &str, parts: &[&str]| with(Identity::Pem { file: ours.file(name, parts) });
     let flag = "--pem-cert-file (PEM_CERT_FILE)";
     check(
@@ -267,7 +262,7 @@ fn bad_identities_are_named() {
 /// Made with `openssl`; the keys protect nothing.
 fn fixture(name: &str) -> settings::Upstream {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/support/identities").join(name);
-    settings::Upstream { identity: Some(Identity::Pem { file }), ..settings("http://h") }
+    settings::Upstream { identity: Some(Identity::Pem { file }), ..upstream_settings("http://h") }
 }
 
 #[test]
@@ -281,8 +276,8 @@ fn older_key_forms_are_read() {
 
 #[test]
 fn pkcs12_is_said_to_be_missing() {
-    let identity = Identity::Pkcs12 { file: "/x/id.p12".into(), passphrase: "hunter2".into() };
-    let settings = settings::Upstream { identity: Some(identity), ..settings("https://h") };
+    let identity = Identity::Pkcs12 { file: "/x/id.p12".into(), passphrase: Secret::new("hunter2") };
+    let settings = settings::Upstream { identity: Some(identity), ..upstream_settings("https://h") };
     let error = Client::with_variables(&settings, |_| None).expect_err("not built in");
     assert!(matches!(error, ClientError::Pkcs12NotBuiltIn { .. }));
     let text = format!("{error} {error:?}");

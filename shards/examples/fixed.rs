@@ -49,6 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         },
         move |_, _| Fixed(Rc::new(vec![b'x'; bytes].into())),
     )?;
+    pool.broadcast().publish(&());
     println!("listening on port {port}, ring flag on {} of {shards} shards", brink_shards::rings_flagged());
     let _ = pool.ended().recv();
     Ok(())

@@ -140,11 +140,18 @@ impl Connection {
 
     /// Asks the handler again: the ticket was answered, or not in time.
     pub fn resume<S: Service>(&mut self, attempt: Attempt<S::Answer>, host: &mut Host<'_, S>) -> Step {
-        if let Stage::Waiting(partial, ticket, _) = mem::take(&mut self.stage) {
-            host.tickets.release(ticket);
-            self.handle_partial(partial, attempt, host);
+        match mem::take(&mut self.stage) {
+            Stage::Waiting(partial, ticket, _) => {
+                host.tickets.release(ticket);
+                self.handle_partial(partial, attempt, host);
+            }
+            stage => self.stage = stage,
         }
-        self.next(host)
+        match self.stage {
+            // Requests may have come in behind the one that waited; nobody would send more to wake them.
+            Stage::Head if !self.held.is_empty() => Step::Continue,
+            _ => self.next(host),
+        }
     }
 
     /// A body did not arrive in time.

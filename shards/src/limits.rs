@@ -20,7 +20,7 @@ pub const OUTPUT_KEPT_BYTES_MAX: usize = 256 << 10;
 /// end cannot starve its neighbours.
 pub const ROUNDS_PER_POLL_MAX: u32 = 16;
 
-/// Period of the shard's one timer: date header, deadlines. Deadlines are late by up to twice this.
+/// Period of the shard's one timer: date header, deadlines. Deadlines are late by up to twice this, and never early.
 pub const TICK: Duration = Duration::from_millis(500);
 
 /// After a refused request: how long and how much of what the client still sends is read and dropped, so that

@@ -91,6 +91,11 @@ impl<S: Service> Loopback<S> {
         }
     }
 
+    /// Tickets drawn and not given back.
+    pub fn tickets(&self) -> usize {
+        self.tickets.drawn()
+    }
+
     /// Whether the connection is over.
     pub fn is_closed(&self) -> bool {
         matches!(self.step, Step::Close { .. })

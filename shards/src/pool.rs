@@ -71,7 +71,7 @@ pub struct ShardPool<S: Service> {
 
 impl<S: Service> ShardPool<S> {
     /// Starts one thread per listener, each with its executor, and waits until all run. `make` is called on
-    /// each shard's thread with the shard's index.
+    /// each shard's thread with the shard's index. A shard accepts connections once it has its first state.
     ///
     /// # Errors
     /// If a thread or an executor cannot be made; the shards already running are ended.

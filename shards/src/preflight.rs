@@ -2,6 +2,7 @@
 //!
 //! Reads the system and raises soft limits to hard ones; what is left to complain about comes back as
 //! [`Problem`]s, each one paragraph with the remedy for the places where such programs run.
+#![expect(clippy::disallowed_methods, reason = "reads files of /proc, before there is any shard")]
 
 use std::{fmt, fs, io};
 
@@ -186,7 +187,7 @@ impl fmt::Display for Problem {
                 "io_uring is denied to this process by a seccomp filter. Docker: run with a profile that allows \
                  io_uring_setup, io_uring_enter and io_uring_register (`--security-opt seccomp=profile.json`), or \
                  `--security-opt seccomp=unconfined`. Kubernetes: set securityContext.seccompProfile to such a \
-                 Localhost profile or to Unconfined. systemd: remove @io-event from SystemCallFilter's denials, or \
+                 Localhost profile or to Unconfined. systemd: remove @aio from SystemCallFilter's denials, or \
                  allow `io_uring_setup io_uring_enter io_uring_register`. Bare metal: start brink outside the \
                  sandbox that filters it.",
             ),

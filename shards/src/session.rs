@@ -13,7 +13,7 @@ use std::{
 use crate::{
     connection::{Activity, Connection, Host, Step},
     driver::{Driver, Sock},
-    limits::{LINGER, LINGER_BYTES_MAX, ROUNDS_PER_POLL_MAX, SEND_BYTES_PER_SECOND_MIN},
+    limits::{LINGER, LINGER_BYTES_MAX, ROUNDS_PER_POLL_MAX, SEND_BYTES_PER_SECOND_MIN, TICK},
     output::Unsent,
     service::{Attempt, Service},
     shard::Shard,
@@ -216,8 +216,9 @@ impl<D: Driver, S: Service> Session<D, S> {
         }
     }
 
+    /// The last tick may be a whole tick ago: counted from there alone the deadline would come early.
     fn set_deadline(&self, limit: Duration) {
-        let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        let limit_ms = u64::try_from(limit.saturating_add(TICK).as_millis()).unwrap_or(u64::MAX);
         let deadline_ms = self.shard.now_ms.get().saturating_add(limit_ms);
         self.shard.slots.borrow_mut().set_deadline(self.slot, deadline_ms);
     }

@@ -50,6 +50,8 @@ pub struct Shard<S: Service> {
     pub stats: Arc<Stats>,
     /// Milliseconds since the shard began, as of the last tick.
     pub now_ms: Cell<u64>,
+    /// Set by the mailbox task with the first state, never taken back.
+    informed: Latch,
     /// Set by the mailbox task, never taken back.
     pub drain: Latch,
     drain_deadline: Cell<Option<Instant>>,
@@ -68,6 +70,7 @@ impl<S: Service> Shard<S> {
             slots: RefCell::default(),
             stats,
             now_ms: Cell::new(0),
+            informed: Latch::default(),
             drain: Latch::default(),
             drain_deadline: Cell::new(None),
             began: Instant::now(),
@@ -129,15 +132,18 @@ async fn empty_mailbox<S: Service>(shard: Rc<Shard<S>>, mailbox: Mailbox<S>) {
         if let Ok(state) = mailbox.states.try_recv() {
             shard.service.borrow_mut().apply(state);
             shard.stats.applied.increment();
+            shard.informed.set();
         }
         orders.into_iter().for_each(|order| shard.obey(order));
         mailbox.bell.heard().await;
     }
 }
 
-/// Accepts until the shard drains.
+/// Accepts from the first state on until the shard drains. Without a state a service knows nobody and would
+/// refuse those it should serve; until then clients wait in the kernel's queue.
 async fn accept<D: Driver, S: Service>(shard: &Rc<Shard<S>>, listener: TcpListener) {
     let listener = D::listen(listener);
+    shard.informed.reached().or(shard.drain.reached()).await;
     let mut failing = false;
     while !shard.drain.is_set() {
         let accepted = async { Some(D::accept(&listener).await) };

@@ -67,6 +67,11 @@ impl<A> Board<A> {
         }
     }
 
+    /// Tickets drawn and not given back.
+    pub fn drawn(&self) -> usize {
+        self.seats.len()
+    }
+
     fn seat(&mut self, id: TicketId) -> Option<&mut Seat<A>> {
         self.seats.get_mut(id.index).filter(|seat| seat.generation == id.generation)
     }

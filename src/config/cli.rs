@@ -12,13 +12,12 @@ use std::{ffi::OsString, path::Path};
 use clap::{Arg, ArgAction, ArgMatches, Command, builder::OsStringValueParser, error::ErrorKind};
 
 use super::{
-    grammar::token_grammar,
     option::{Kind, Opt},
     options::{self, program},
     problem::Exit,
-    secret::masked_token,
     typed::{CommandName, Typed},
 };
+use crate::tokens::token::Token;
 
 const PROGRAM_HEADING: &str = "Options of the whole program";
 
@@ -214,6 +213,6 @@ fn without_tokens(text: String, args: &[OsString]) -> String {
     let words = args.iter().filter_map(|arg| arg.to_str()).flat_map(|arg| arg.split([',', '=']));
     words
         .map(str::trim)
-        .filter(|word| token_grammar(word))
-        .fold(text, |text, word| text.replace(word, &masked_token(word)))
+        .filter_map(|word| Token::parse(word).ok())
+        .fold(text, |text, token| text.replace(token.text(), &token.to_string()))
 }

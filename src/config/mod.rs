@@ -9,7 +9,6 @@
 //! result is immutable and shared as `Arc<Config>`.
 
 mod cli;
-pub mod grammar;
 mod lower;
 pub mod option;
 mod options;

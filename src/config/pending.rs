@@ -26,6 +26,7 @@ static PENDING: &[&Opt] = &[
     &program::OTEL_EXPORTER_OTLP_ENDPOINT,
     &program::OTEL_EXPORTER_OTLP_PROTOCOL,
     &program::EDGE_DEFER_TOKEN_VALIDATION,
+    &edge::CLIENT_KEEPALIVE_TIMEOUT,
     &edge::PRETRUSTED_TOKENS,
     &edge::PRETRUSTED_TOKENS_FILE,
     &edge::METRICS_INTERVAL_SECONDS,
@@ -70,4 +71,23 @@ pub fn unsupported(config: &Config) -> Option<String> {
         return None;
     };
     Some(format!("{what} is not built in yet"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_names_what_has_no_effect_yet() {
+        let readme = include_str!("../../README.md");
+        let (_, section) = readme.split_once("## What works now").unwrap();
+        let (section, _) = section.split_once("\n## ").unwrap();
+        for option in PENDING {
+            let name = option.long.trim_end_matches("-file");
+            let known = section.contains(&format!("`--{name}"))
+                || section.contains(&format!("`{}`", option.variable_name()))
+                || (name.starts_with("disable-") && section.contains("`--disable-…`"));
+            assert!(known, "--{}", option.long);
+        }
+    }
 }

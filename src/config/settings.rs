@@ -18,6 +18,7 @@ pub use self::{
     },
 };
 use super::secret::Secret;
+use crate::tokens::token::Token;
 
 /// The whole configuration.
 #[derive(Debug, Clone)]
@@ -83,8 +84,8 @@ pub struct Offline {
 pub struct Prepare {
     /// Where to fetch.
     pub upstream: Upstream,
-    /// What to fetch with; at least one, each with the token grammar.
-    pub tokens: Vec<Secret>,
+    /// What to fetch with; at least one.
+    pub tokens: Vec<Token>,
     /// Where to write; `None` is standard output.
     pub output: Option<PathBuf>,
 }
@@ -201,14 +202,14 @@ impl fmt::Debug for Upstream {
 }
 
 /// A client certificate for the upstream, in the order of precedence of upstream.md 4.1.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub enum Identity {
     /// A PKCS#12 archive.
     Pkcs12 {
         /// The archive.
         file: PathBuf,
         /// Its passphrase; never printed.
-        passphrase: String,
+        passphrase: Secret,
     },
     /// A PEM chain and its PKCS#8 key.
     Pkcs8 {
@@ -222,18 +223,4 @@ pub enum Identity {
         /// The file.
         file: PathBuf,
     },
-}
-
-impl fmt::Debug for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pkcs12 { file, .. } => f.debug_struct("Pkcs12").field("file", file).finish_non_exhaustive(),
-            Self::Pkcs8 { certificate_file, key_file } => f
-                .debug_struct("Pkcs8")
-                .field("certificate_file", certificate_file)
-                .field("key_file", key_file)
-                .finish(),
-            Self::Pem { file } => f.debug_struct("Pem").field("file", file).finish(),
-        }
-    }
 }

@@ -32,3 +32,6 @@ pub use context::{BadContext, Context, Field};
 pub use engine::{Engine, Malformed, Resolved, ResolvedVariant};
 pub use reason::Reason;
 pub use scratch::Scratch;
+
+#[cfg(test)]
+mod tests;

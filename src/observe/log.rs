@@ -49,7 +49,7 @@ pub fn init(format: LogFormat, surroundings: &Surroundings) -> Flush {
         .with(layer(format, surroundings.colour, handoff))
         .try_init();
     for directive in refused {
-        tracing::warn!(directive, "ignoring a part of RUST_LOG that is not understood");
+        tracing::warn!(directive, "ignoring a part of RUST_LOG that is not understood or would show secrets");
     }
     flush
 }

@@ -3,6 +3,8 @@
 //! The list is a choice among finished bodies: a 304 costs a comparison, a 200 a pointer. Only `?namePrefix`
 //! and single features are assembled here, by copying fragments.
 
+use std::ops::ControlFlow::{self, Break, Continue};
+
 use brink_shards::{
     Attempt, Body, Call, Outcome, Request,
     http::{
@@ -22,6 +24,8 @@ use crate::{
     messages::{Ask, Verdict},
 };
 
+const NOT_UTF8: Failure = Failure::BadQuery("Failed to deserialize query string: not UTF-8");
+
 const DUPLICATE: Failure =
     Failure::BadQuery("Failed to deserialize query string: duplicate field `namePrefix`");
 
@@ -30,13 +34,10 @@ impl Edge {
     pub(super) fn features(
         &self,
         scope: usize,
+        serving: &Serving,
         request: &Request<'_>,
         call: &mut Call<'_, Verdict>,
     ) -> Result<Outcome, Failure> {
-        let serving = match self.serving(scope, call)? {
-            Ok(serving) => serving,
-            Err(wait) => return Ok(wait),
-        };
         if let Some(query) = request.head.target.query
             && let Some(prefix) = name_prefix(query)?
         {
@@ -47,7 +48,7 @@ impl Edge {
             self.scratch.set(body);
             return Ok(outcome);
         }
-        if etag::none_match(request.head.lines("if-none-match"), &serving.view.etag) {
+        if is_known_to_client(request, &serving.view.etag) {
             let reply = call.reply(304).lines(&serving.lines);
             return Ok(self.rules.cors.add(request, reply).send(Body::None));
         }
@@ -57,35 +58,31 @@ impl Edge {
     /// One feature.
     pub(super) fn feature(
         &self,
-        scope: usize,
+        serving: &Serving,
         name: &str,
         request: &Request<'_>,
         call: &mut Call<'_, Verdict>,
     ) -> Result<Outcome, Failure> {
-        let serving = match self.serving(scope, call)? {
-            Ok(serving) => serving,
-            Err(wait) => return Ok(wait),
-        };
         let name = path::percent_decode(name).ok_or(Failure::NotFound)?;
         let feature = serving.view.feature(&name).ok_or(Failure::NotFound)?;
         let body = feature.json.as_bytes();
         Ok(self.send_made(&Etag::of(body), body, request, call))
     }
 
-    /// The data of a scope; `Ok(Err(..))` if the request has to wait for its first load.
-    fn serving(
+    /// The data of a scope; breaks if the request has to wait for its first load.
+    pub(super) fn serving(
         &self,
         scope: usize,
         call: &mut Call<'_, Verdict>,
-    ) -> Result<Result<&Serving, Outcome>, Failure> {
+    ) -> Result<ControlFlow<Outcome, &Serving>, Failure> {
         match self.replica.scope(scope) {
-            Some(ScopeReplica::Serving(serving)) => Ok(Ok(serving)),
+            Some(ScopeReplica::Serving(serving)) => Ok(Continue(serving)),
             Some(ScopeReplica::Loading) => Err(Failure::Loading),
             Some(ScopeReplica::Uncovered) | None => Err(Failure::Forbidden { allow: None }),
             Some(ScopeReplica::Fetching) => match (call.attempt(), self.replica.describe(scope)) {
                 (Attempt::First | Attempt::Answered(Verdict::Look), Some(wanted)) => {
                     let wait = self.desk.ask(call, |waiter| Ask::AwaitData { scope: wanted.clone(), waiter });
-                    wait.map(Err).ok_or(Failure::Loading)
+                    wait.map(Break).ok_or(Failure::Loading)
                 }
                 _ => Err(Failure::Loading),
             },
@@ -138,11 +135,15 @@ impl Edge {
         request: &Request<'_>,
         call: &mut Call<'_, Verdict>,
     ) -> Outcome {
-        let matches = etag::none_match(request.head.lines("if-none-match"), tag);
+        let matches = is_known_to_client(request, tag);
         let reply = call.reply(if matches { 304 } else { 200 }).lines(entity_lines(tag).as_bytes());
         let reply = self.rules.cors.add(request, reply);
         reply.send(if matches { Body::None } else { Body::Bytes(body) })
     }
+}
+
+fn is_known_to_client(request: &Request<'_>, tag: &str) -> bool {
+    request.head.known.if_none_match.is_some() && etag::none_match(request.head.lines("if-none-match"), tag)
 }
 
 fn offered(serving: &Serving) -> Offered {
@@ -156,7 +157,8 @@ fn offered(serving: &Serving) -> Offered {
 /// The parameter, which may stand there once. All others are ignored.
 fn name_prefix(query: &str) -> Result<Option<String>, Failure> {
     let mut found = None;
-    for (key, value) in Query::new(query) {
+    for parameter in Query::new(query) {
+        let (key, value) = parameter.map_err(|_| NOT_UTF8)?;
         if key == "namePrefix" && found.replace(value.into_owned()).is_some() {
             return Err(DUPLICATE);
         }

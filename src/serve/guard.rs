@@ -3,6 +3,8 @@
 //! The token is found by one look-up of its keyed hash; an unknown one is asked about once, by the control
 //! thread, while the request waits. Doubt is a 503, never a 4xx.
 
+use std::ops::ControlFlow::{self, Break, Continue};
+
 use brink_shards::{Attempt, Call, Outcome, Request};
 
 use super::{Edge, failure::Failure};
@@ -11,24 +13,16 @@ use crate::{
     tokens::{key::TokenKey, token::Token},
 };
 
-/// What the guard says.
-#[derive(Debug)]
-pub enum Admission {
-    /// The index of the scope that the token sees.
-    Granted(usize),
-    /// It has to be asked first.
-    Wait(Outcome),
-}
-
 const FORBIDDEN: Failure = Failure::Forbidden { allow: None };
 
 impl Edge {
-    /// Admits backend (and untyped) tokens.
+    /// Admits backend (and untyped) tokens: the index of the scope they see. Breaks if the token has to be asked
+    /// about first.
     pub(super) fn admit(
         &self,
         request: &Request<'_>,
         call: &mut Call<'_, Verdict>,
-    ) -> Result<Admission, Failure> {
+    ) -> Result<ControlFlow<Outcome, usize>, Failure> {
         let presented = request.head.find(&self.rules.auth_header).unwrap_or_default().trim_ascii();
         if presented.is_empty() {
             return Err(FORBIDDEN);
@@ -36,7 +30,7 @@ impl Edge {
         let key = self.keys.key(presented);
         match self.replica.token(key) {
             Some(entry) if entry.may_use_client_api() => {
-                usize::try_from(entry.scope).map(Admission::Granted).map_err(|_| FORBIDDEN)
+                usize::try_from(entry.scope).map(Continue).map_err(|_| FORBIDDEN)
             }
             Some(_) => Err(FORBIDDEN),
             None => self.ask_about(key, presented, call),
@@ -48,7 +42,7 @@ impl Edge {
         key: TokenKey,
         presented: &[u8],
         call: &mut Call<'_, Verdict>,
-    ) -> Result<Admission, Failure> {
+    ) -> Result<ControlFlow<Outcome, usize>, Failure> {
         if !self.desk.may_ask() || self.desk.is_refused(key) {
             return Err(FORBIDDEN);
         }
@@ -65,7 +59,7 @@ impl Edge {
         let token = Token::from_header(presented).map_err(|_| FORBIDDEN)?;
         self.desk
             .ask(call, |waiter| Ask::Validate { key, token, waiter })
-            .map(Admission::Wait)
+            .map(Break)
             .ok_or(Failure::NoVerdict { status: None })
     }
 }

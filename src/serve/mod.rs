@@ -20,7 +20,13 @@ mod route;
 #[cfg(test)]
 mod tests;
 
-use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::Cell,
+    ops::ControlFlow::{Break, Continue},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use brink_shards::{
     Call, Outcome, Request, RequestBody, Service,
@@ -28,7 +34,6 @@ use brink_shards::{
 };
 pub use desk::Desk;
 use failure::Failure;
-use guard::Admission;
 use replica::Replica;
 use route::Route;
 
@@ -117,17 +122,21 @@ impl Edge {
         let method = route.check_method(&request.head.method);
         let admission = self.admit(request, call).map_err(|failure| failure.with_allow_of(&method))?;
         let scope = match admission {
-            Admission::Granted(scope) => scope,
-            Admission::Wait(outcome) => return Ok(outcome),
+            Continue(scope) => scope,
+            Break(wait) => return Ok(wait),
         };
         method?;
         if request.body == RequestBody::Expected && !request.head.expect_continue {
             // The body says nothing to us, but must be read for the connection to go on.
             return Ok(Outcome::ReadBody);
         }
+        let serving = match self.serving(scope, call)? {
+            Continue(serving) => serving,
+            Break(wait) => return Ok(wait),
+        };
         match route {
-            Route::Feature(name) => self.feature(scope, name, request, call),
-            _ => self.features(scope, request, call),
+            Route::Feature(name) => self.feature(serving, name, request, call),
+            _ => self.features(scope, serving, request, call),
         }
     }
 }

@@ -17,8 +17,10 @@ use crate::{
 /// The snapshot of one shard. Replaced as a whole.
 #[derive(Default)]
 pub struct Replica {
-    snapshot: Arc<Snapshot>,
+    /// Stands before `snapshot` because it is dropped first: once the snapshot is let go the publisher may free
+    /// it, and whatever is still counted from here would be freed on the shard.
     scopes: Box<[ScopeReplica]>,
+    snapshot: Arc<Snapshot>,
 }
 
 /// One scope, ready to be sent.

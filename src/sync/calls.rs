@@ -13,7 +13,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::refresh::{FETCHES_MAX, Trouble};
+use super::refresh::Trouble;
 use crate::{
     features::{environment::EnvironmentData, model::Document, parse::parse_document},
     tokens::{
@@ -27,6 +27,7 @@ use crate::{
     upstream::{
         client::{self, Client},
         error::{CallError, Unreachable},
+        limits::FETCHES_IN_FLIGHT_MAX,
         wire::Registration,
     },
 };
@@ -36,7 +37,7 @@ const FETCH_THREADS: usize = 4;
 /// Threads for validation; a request waits for each of these calls.
 const VALIDATION_THREADS: usize = 4;
 
-const _: () = assert!(FETCH_THREADS <= FETCHES_MAX);
+const _: () = assert!(FETCH_THREADS <= FETCHES_IN_FLIGHT_MAX);
 const _: () = assert!(VALIDATION_THREADS <= ASKED_BATCHES_MAX + KNOWN_BATCHES_MAX);
 
 /// One fetch.
@@ -82,6 +83,7 @@ enum Job {
 
 /// The way to the threads; they end when it is dropped.
 pub struct Calls {
+    client: Arc<Client>,
     jobs: Sender<Job>,
     validations: Sender<Batch>,
     outcomes: Receiver<Outcome>,
@@ -110,12 +112,17 @@ impl Calls {
                 .name(name)
                 .spawn(move || inbox.iter().for_each(|batch| worker.validate(batch)))?;
         }
-        Ok(Self { jobs, validations, outcomes, interval })
+        Ok(Self { client: Arc::clone(client), jobs, validations, outcomes, interval })
     }
 
     /// Where the threads report.
     pub fn outcomes(&self) -> &Receiver<Outcome> {
         &self.outcomes
+    }
+
+    /// Advice for a failed validation.
+    pub fn hint(&self, error: &CallError) -> Option<&'static str> {
+        self.client.hint(error)
     }
 
     /// Fetches features.

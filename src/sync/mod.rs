@@ -38,7 +38,7 @@ use crate::{
         scope::Scope,
         table::TokenTable,
     },
-    upstream::{client::Client, schedule::Schedule},
+    upstream::{client::Client, limits::FETCHES_IN_FLIGHT_MAX, schedule::Schedule},
 };
 
 /// Unknown tokens that arrive within this time of each other are asked about in one call.
@@ -96,7 +96,7 @@ impl Sync {
         let publisher = Publisher::new(Box::new(move |snapshot| broadcast.publish(snapshot)))?;
         let calls = Calls::start(&setup.client, setup.interval)?;
         let mut sync = Self {
-            schedule: Schedule::new(setup.interval, refresh::FETCHES_MAX),
+            schedule: Schedule::new(setup.interval, FETCHES_IN_FLIGHT_MAX),
             registry: setup.registry,
             catalog: Catalog::default(),
             loads: Loads::default(),

@@ -1,6 +1,10 @@
 //! Features: fetching them when due, and what follows from each outcome.
 
-use std::{fmt, sync::Arc, time::Instant};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     Sync,
@@ -12,9 +16,6 @@ use crate::{
     tokens::{key::TokenKey, refresh::RefreshToken, scope::Scope},
     upstream::error::CallError,
 };
-
-/// Fetches under way at once.
-pub const FETCHES_MAX: usize = 8;
 
 /// What went wrong with a fetch.
 #[derive(Debug)]
@@ -35,6 +36,17 @@ impl fmt::Display for Trouble {
 }
 
 impl Trouble {
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Call(error) => error.retry_after(),
+            Self::Document(_) => None,
+        }
+    }
+
+    fn is_refusal(&self) -> bool {
+        matches!(self, Self::Call(error) if error.is_refusal())
+    }
+
     fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Call(mine), Self::Call(theirs)) => mine.same_kind(theirs),
@@ -57,7 +69,7 @@ impl Sync {
         for key in self.schedule.due(now) {
             match self.fetch_job(key) {
                 Some(job) => self.calls.fetch(job),
-                None => self.schedule.remove(&key),
+                None => self.schedule.forget(&key),
             }
         }
     }
@@ -78,14 +90,19 @@ impl Sync {
 
     pub(super) fn fetched(&mut self, fetched: Fetched, now: Instant) {
         let Fetched { key, result } = fetched;
+        // Before anything else: a call whose token has left meanwhile gives its place back, too.
+        match &result {
+            Ok(_) => self.schedule.succeeded(&key, now, &mut self.random),
+            Err(trouble) => self.schedule.failed(&key, now, trouble.retry_after(), &mut self.random),
+        }
         match result {
-            Ok(fresh) => self.refreshed(key, fresh, now),
+            Ok(fresh) => self.refreshed(key, fresh),
             Err(trouble) => self.not_refreshed(key, trouble, now),
         }
         self.settle_loads();
     }
 
-    fn refreshed(&mut self, key: TokenKey, fresh: Option<Fresh>, now: Instant) {
+    fn refreshed(&mut self, key: TokenKey, fresh: Option<Fresh>) {
         let Some(target) = self.loads.target(key) else { return };
         if let Some(trouble) = target.trouble.take() {
             let scope = describe(&target.scope);
@@ -96,7 +113,6 @@ impl Sync {
         if fresh.is_some() {
             self.schedule.set_etag(&key, etag);
         }
-        self.schedule.succeeded(&key, now, &mut self.random);
         let (Some(fresh), Some(environment)) = (fresh, &scope.environment) else { return };
         let first = !self.loads.has_loaded(&scope);
         let applied = self.catalog.apply(environment, &scope.projects, fresh.document);
@@ -112,12 +128,8 @@ impl Sync {
         if is_news {
             tracing::warn!(scope = describe(&scope), "Could not fetch features, will keep trying: {trouble}");
         }
-        let (refused, retry_after) = match &trouble {
-            Trouble::Call(error) => (error.is_refusal(), error.retry_after()),
-            Trouble::Document(_) => (false, None),
-        };
+        let refused = trouble.is_refusal();
         target.trouble = Some(trouble);
-        self.schedule.failed(&key, now, retry_after, &mut self.random);
         // A first load that failed is not under way any more: requests are told instead of kept waiting.
         self.changed |= !self.loads.has_loaded(&scope);
         if refused {

@@ -65,6 +65,9 @@ impl Sync {
             Err(error) => {
                 if !std::mem::replace(&mut self.waiting.in_trouble, true) {
                     tracing::warn!("Could not validate tokens upstream, will keep trying: {error}");
+                    if let Some(hint) = self.calls.hint(&error) {
+                        tracing::error!("A likely cause: {hint}");
+                    }
                 }
                 let verdict = Verdict::Unavailable { status: error.status() };
                 for key in self.registry.unanswered(batch, now) {

@@ -45,7 +45,7 @@ pub enum Malformed {
 #[error("Could not parse edge token: {masked}")]
 pub struct TokenError {
     /// Masked text, safe to print: a text without grammar shows nothing of itself.
-    pub masked: String,
+    pub masked: &'static str,
     /// Which rule it breaks.
     pub reason: Malformed,
 }
@@ -56,13 +56,13 @@ impl Token {
         let text = text.trim_ascii();
         pieces(text)
             .map(|(project_len, environment_len)| Self { text: text.into(), project_len, environment_len })
-            .map_err(|reason| TokenError { masked: HIDDEN.into(), reason })
+            .map_err(|reason| TokenError { masked: HIDDEN, reason })
     }
 
     /// Reads a header value: bytes that should be text.
     pub fn from_header(value: &[u8]) -> Result<Self, TokenError> {
         let text = std::str::from_utf8(value)
-            .map_err(|_| TokenError { masked: HIDDEN.into(), reason: Malformed::NotText })?;
+            .map_err(|_| TokenError { masked: HIDDEN, reason: Malformed::NotText })?;
         Self::parse(text)
     }
 

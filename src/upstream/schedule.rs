@@ -84,6 +84,12 @@ impl<K: Ord + Clone> Schedule<K> {
         self.entries.remove(key);
     }
 
+    /// Forgets `key`, whose call is not made although [`Schedule::due`] named it.
+    pub fn forget(&mut self, key: &K) {
+        self.entries.remove(key);
+        self.in_flight.remove(key);
+    }
+
     /// Forgets every key that `keep` does not want.
     pub fn retain(&mut self, mut keep: impl FnMut(&K) -> bool) {
         self.entries.retain(|key, _| keep(key));

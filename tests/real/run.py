@@ -3,7 +3,8 @@
 Called by scripts/test-real, which has installed everything: `run.py BRINK`. The
 checks run in order on one stage, as acts of one play: brink before the server,
 the server up, changed, frozen, gone, and back. A failed check does not end the
-play. The last line is `N passed, N failed`; the exit code is 1 if any failed.
+play. Checks of parts that brink does not have yet (NOT_YET) are named and not
+run. The last line is `N passed, N failed`; the exit code is 1 if any failed.
 """
 
 import json
@@ -21,6 +22,11 @@ CONTEXTS = json.loads((ROOT / "tests/sdk/contexts.json").read_text())
 # A server looks for changes once a second, brink and SDKs ask once a second (an
 # older proxy every five): far more than that, since the machine may be busy.
 CHANGE_SECONDS = 20
+
+FRONTEND = "frontend API"
+USAGE = "usage metrics"
+# What brink does not have yet. Take a part out as soon as it is there.
+NOT_YET = {FRONTEND, USAGE}
 
 
 class Play:
@@ -176,7 +182,8 @@ def keeps_serving(play, seconds):
     while time.monotonic() < deadline:
         same(before, play.features(play.brink.url, token))
         assert play.brink.backstage("ready") == 200, "not ready any more"
-        assert status_of(f"{play.brink.url}/api/frontend", token=play.tokens["FRONTEND"]) == 200, "frontend"
+        if FRONTEND not in NOT_YET:
+            assert status_of(f"{play.brink.url}/api/frontend", token=play.tokens["FRONTEND"]) == 200, "frontend"
     answers = sdk_answers("node", play.brink.url, token, ["kill-switch"], [{}])
     assert answers["kill-switch"][0][0] is True, "a new SDK sees a wrong flag"
 
@@ -207,6 +214,7 @@ def ends_well(play):
 
 
 def checks():
+    """Title, check, and the part of brink without which it cannot hold, if there is one."""
     yield "brink starts before the server", brink_starts_before_the_server
     yield "brink becomes ready by itself", brink_becomes_ready_by_itself
     for name in BACKEND_TOKENS:
@@ -216,9 +224,9 @@ def checks():
     for sdk in SDKS:
         for name in BACKEND_TOKENS:
             yield f"{sdk} SDK agrees, {name}", lambda play, sdk=sdk, name=name: sdk_agrees(play, sdk, name)
-    yield "the frontend API agrees with the Rust SDK", frontend_agrees_with_the_rust_sdk
+    yield "the frontend API agrees with the Rust SDK", frontend_agrees_with_the_rust_sdk, FRONTEND
     yield "a wrong token is refused", wrong_token_is_refused
-    yield "usage arrives at the server", usage_arrives_at_the_server
+    yield "usage arrives at the server", usage_arrives_at_the_server, USAGE
     yield "an SDK sees a flip", sdk_sees_a_flip
     yield "brink keeps serving while the server hangs", keeps_serving_while_the_server_hangs
     yield "brink keeps serving while the server is gone", keeps_serving_while_the_server_is_gone
@@ -232,7 +240,10 @@ def main(program):
     passed = failed = 0
     play = Play(program)
     try:
-        for title, check in checks():
+        for title, check, *parts in checks():
+            if missing := NOT_YET.intersection(parts):
+                print(f"not yet {title} (brink has no {', '.join(missing)})", flush=True)
+                continue
             started = time.monotonic()
             try:
                 check(play)

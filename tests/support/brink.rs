@@ -1,13 +1,16 @@
 //! The real binary as a child process on a free loopback port, and a plain socket client to talk to it.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpStream},
+    io::{self, BufRead, BufReader, Read, Write},
+    net::{Shutdown, SocketAddr, TcpStream},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
+
+use tempfile::{NamedTempFile, TempPath};
 
 /// Longer than anything should take, shorter than anybody wants to wait for a hanging test.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -17,6 +20,8 @@ pub struct Brink {
     child: Child,
     pub address: SocketAddr,
     log: Arc<Mutex<String>>,
+    /// What it serves in offline mode.
+    file: Option<TempPath>,
 }
 
 impl Brink {
@@ -32,12 +37,27 @@ impl Brink {
         command
     }
 
+    /// Starts in offline mode with a file of this content and more arguments behind it.
+    pub fn offline(content: impl AsRef<[u8]>, args: &[&str]) -> Self {
+        let file = file_of(content);
+        let path = file.to_str().expect("a plain path").to_owned();
+        let mut brink = Self::start(&[&["offline", "-b", &path], args].concat());
+        brink.file = Some(file);
+        brink
+    }
+
+    /// Replaces the file that it serves, in one step.
+    pub fn rewrite(&self, content: impl AsRef<[u8]>) {
+        let served: &Path = self.file.as_ref().expect("only in offline mode");
+        file_of(content).persist(served).expect("the file can be replaced");
+    }
+
     pub fn start_with(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("brink starts");
         let log = Arc::new(Mutex::new(String::new()));
         collect(child.stdout.take().expect("piped"), &log);
         collect(child.stderr.take().expect("piped"), &log);
-        let mut brink = Self { child, address: ([127, 0, 0, 1], 0).into(), log };
+        let mut brink = Self { child, address: ([127, 0, 0, 1], 0).into(), log, file: None };
         let line = brink.wait_for_log("Edge is listening to HTTP traffic on ");
         let address = line.split("traffic on ").nth(1).and_then(|rest| rest.split(' ').next());
         brink.address = address.and_then(|text| text.parse().ok()).expect("the line names the address");
@@ -73,7 +93,12 @@ impl Brink {
     }
 
     /// Asks until the answer satisfies the check.
-    pub fn get_until(&self, path: &str, headers: &[(&str, &str)], check: impl Fn(&Response) -> bool) -> Response {
+    pub fn get_until(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        check: impl Fn(&Response) -> bool,
+    ) -> Response {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let response = self.get(path, headers);
@@ -83,6 +108,10 @@ impl Brink {
             assert!(Instant::now() < deadline, "{path} keeps answering {response:?}\n{}", self.log());
             thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn signal(&self, name: &str) {
@@ -108,6 +137,46 @@ impl Brink {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process has memory");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
+}
+
+/// A file of this content, gone when dropped.
+pub fn file_of(content: impl AsRef<[u8]>) -> TempPath {
+    let mut file = NamedTempFile::new().expect("a temporary file");
+    file.write_all(content.as_ref()).expect("room for it");
+    file.into_temp_path()
+}
+
+/// How a run that does not serve ended.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs a command to its end.
+pub fn run(command: &mut Command) -> Ended {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("brink starts");
+    let stdout = read_all(child.stdout.take().expect("piped"));
+    let stderr = read_all(child.stderr.take().expect("piped"));
+    let deadline = Instant::now() + PATIENCE;
+    while child.try_wait().expect("the child can be asked").is_none() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(2));
+    }
+    let in_time = child.try_wait().expect("the child can be asked").is_some();
+    let _ = child.kill();
+    let code = child.wait().expect("it has ended").code();
+    let ended = Ended { code, stdout: stdout.join().expect("read"), stderr: stderr.join().expect("read") };
+    assert!(in_time, "brink does not end: {ended:?}");
+    ended
+}
+
+fn read_all(mut stream: impl Read + Send + 'static) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).expect("a pipe can be read");
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
 }
 
 impl Drop for Brink {
@@ -137,6 +206,8 @@ pub struct Client {
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
+    /// As in `HTTP/1.1`.
+    pub version: String,
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
@@ -146,6 +217,12 @@ impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// All values of a header, in order.
+    pub fn headers(&self, name: &str) -> Vec<&str> {
+        let named = self.headers.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value.as_str()).collect()
     }
 
     pub fn text(&self) -> String {
@@ -172,8 +249,24 @@ impl Client {
         Self { stream, pending: Vec::new() }
     }
 
-    pub fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).expect("brink reads");
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).expect("brink reads");
+    }
+
+    /// Sends what a server that closes early need not take.
+    pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.stream.write_all(bytes.as_ref())
+    }
+
+    /// Says that nothing more will be sent.
+    pub fn finish(&mut self) {
+        self.stream.shutdown(Shutdown::Write).expect("the connection is open");
+    }
+
+    /// Sends the bytes and reads one answer.
+    pub fn exchange(&mut self, bytes: impl AsRef<[u8]>) -> Response {
+        self.send(bytes);
+        self.read(false).expect("an answer")
     }
 
     pub fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
@@ -200,7 +293,8 @@ impl Client {
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        let mut response = Response { status, headers, body: Vec::new() };
+        let version = status_line.split(' ').next().unwrap_or_default().to_owned();
+        let mut response = Response { version, status, headers, body: Vec::new() };
         let length = response.header("content-length").and_then(|text| text.parse().ok());
         let length: usize = if head_only || status == 100 { 0 } else { length.unwrap_or(0) };
         while self.pending.len() < length {

@@ -191,15 +191,22 @@ impl FakeUpstream {
     pub fn start_on(address: SocketAddr, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
         assert!(address.ip().is_loopback());
         let listener = TcpListener::bind(address).expect("a loopback port can be bound");
-        let address = listener.local_addr().expect("a bound listener has an address");
+        let mut fake = Self::silent(listener.local_addr().expect("a bound listener has an address"), tls);
+        fake.accept_on(listener);
+        fake
+    }
+
+    /// One that does not take connections yet.
+    fn silent(address: SocketAddr, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let script = Script { token_header: "authorization".into(), ..Script::default() };
         let shared = Arc::new(Shared { script: Mutex::new(script), changed: Condvar::new(), tls });
-        let acceptor = std::thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || accept(&listener, &shared)
-        });
-        Self { address, scheme, shared, acceptor: Some(acceptor) }
+        Self { address, scheme, shared, acceptor: None }
+    }
+
+    fn accept_on(&mut self, listener: TcpListener) {
+        let shared = Arc::clone(&self.shared);
+        self.acceptor = Some(std::thread::spawn(move || accept(&listener, &shared)));
     }
 
     /// Where it listens.
@@ -323,6 +330,39 @@ impl FakeUpstream {
         let result = edit(&mut self.lock());
         self.shared.changed.notify_all();
         result
+    }
+}
+
+/// A loopback port of nobody: connections to it are refused until an upstream opens there.
+pub struct ClosedPort(socket2::Socket);
+
+impl ClosedPort {
+    /// Takes a free port.
+    pub fn reserve() -> Self {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        let socket = socket.expect("a socket can be made");
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        socket.bind(&address.into()).expect("a loopback port can be bound");
+        Self(socket)
+    }
+
+    /// Base URL of the upstream to come.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    /// Opens the port, after the upstream behind it has been prepared.
+    pub fn open(self, prepare: impl FnOnce(&FakeUpstream)) -> FakeUpstream {
+        let mut fake = FakeUpstream::silent(self.address(), None);
+        prepare(&fake);
+        self.0.listen(128).expect("a bound socket can listen");
+        fake.accept_on(self.0.into());
+        fake
+    }
+
+    fn address(&self) -> SocketAddr {
+        let address = self.0.local_addr().ok().and_then(|address| address.as_socket());
+        address.expect("a bound socket has an address")
     }
 }
 

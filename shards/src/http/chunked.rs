@@ -3,7 +3,7 @@
 //! Strict: CRLF only, plain hexadecimal sizes. Extensions and trailers are read and dropped, within bounds. The
 //! result does not depend on how the input is split.
 
-use super::limits::{CHUNK_LINE_BYTES_MAX, TRAILER_BYTES_MAX};
+use super::limits::{CHUNK_LINE_BYTES_MAX, EXTENSION_BYTES_MAX, TRAILER_BYTES_MAX};
 
 /// Sixteen hexadecimal digits are the longest size that can be meant.
 const SIZE_DIGITS_MAX: usize = 16;
@@ -34,7 +34,12 @@ enum State {
         digits: usize,
         line: usize,
     },
-    /// Behind the size, in blanks or an extension.
+    /// Behind the size, in blanks that only an extension may end.
+    Blank {
+        size: u64,
+        line: usize,
+    },
+    /// In an extension.
     Extension {
         size: u64,
         line: usize,
@@ -68,6 +73,7 @@ pub struct ChunkedDecoder {
     state: State,
     limit: u64,
     decoded: u64,
+    extensions: usize,
     trailers: usize,
 }
 
@@ -76,7 +82,7 @@ const SIZE_START: State = State::Size { size: 0, digits: 0, line: 0 };
 impl ChunkedDecoder {
     /// For a body of at most `limit` bytes.
     pub fn new(limit: u64) -> Self {
-        Self { state: SIZE_START, limit, decoded: 0, trailers: 0 }
+        Self { state: SIZE_START, limit, decoded: 0, extensions: 0, trailers: 0 }
     }
 
     /// Takes input, appends data to `out`.
@@ -112,14 +118,18 @@ impl ChunkedDecoder {
         self.state = match (self.state, byte) {
             (State::Size { size, digits, line }, _) => return self.step_size(size, digits, line, byte),
             (State::Extension { size, .. }, b'\r') => State::SizeEnd { size },
-            (State::Extension { size, line }, _) if line < CHUNK_LINE_BYTES_MAX && is_text(byte) => {
-                State::Extension { size, line: line + 1 }
+            (State::Extension { size, line }, _) if is_text(byte) => self.extend(size, line)?,
+            (State::Blank { size, line }, b';') => self.extend(size, line)?,
+            (State::Blank { size, line }, b' ' | b'\t') if line < CHUNK_LINE_BYTES_MAX => {
+                State::Blank { size, line: line + 1 }
             }
             (State::SizeEnd { size }, b'\n') => self.begin_chunk(size)?,
             (State::DataEnd, b'\r') => State::DataLineFeed,
             (State::DataLineFeed, b'\n') => SIZE_START,
             (State::TrailerStart, b'\r') => State::End,
             (State::Trailer, b'\r') => State::TrailerLineFeed,
+            // A blank at the start of a line would continue the line before: obsolete, and read in two ways.
+            (State::TrailerStart, b' ' | b'\t') => return Err(ChunkError::Malformed),
             (State::TrailerStart | State::Trailer, _) if is_text(byte) => self.count_trailer()?,
             (State::TrailerLineFeed, b'\n') => State::TrailerStart,
             (State::End, b'\n') => State::Done,
@@ -134,10 +144,19 @@ impl ChunkedDecoder {
                 State::Size { size: size << 4 | u64::from(digit), digits: digits + 1, line: line + 1 }
             }
             (None, b'\r') if digits > 0 => State::SizeEnd { size },
-            (None, b';' | b' ' | b'\t') if digits > 0 => State::Extension { size, line: line + 1 },
+            (None, b';') if digits > 0 => self.extend(size, line)?,
+            (None, b' ' | b'\t') if digits > 0 => State::Blank { size, line: line + 1 },
             _ => return Err(ChunkError::Malformed),
         };
         Ok(())
+    }
+
+    fn extend(&mut self, size: u64, line: usize) -> Result<State, ChunkError> {
+        self.extensions += 1;
+        if line >= CHUNK_LINE_BYTES_MAX || self.extensions > EXTENSION_BYTES_MAX {
+            return Err(ChunkError::Malformed);
+        }
+        Ok(State::Extension { size, line: line + 1 })
     }
 
     fn begin_chunk(&mut self, size: u64) -> Result<State, ChunkError> {
@@ -198,6 +217,7 @@ mod tests {
         check("005\r\nhello\r\nA\r\n0123456789\r\n0\r\n\r\n", Ok(("hello0123456789", 32)));
         check("5;a=b;c=\"d\"\r\nhello\r\n0;x\r\n\r\n", Ok(("hello", 27)));
         check("1\r\nx\r\n0\r\na: b\r\nc: d\r\n\r\n", Ok(("x", 23)));
+        check("1 \t; a\r\nx\r\n0\r\n\r\n", Ok(("x", 16)));
     }
 
     #[test]
@@ -217,6 +237,10 @@ mod tests {
             "5;\u{0}\r\n",
             "00000000000000001\r\n",
             "1\r\nx\r\n0\r\na\u{0}\r\n\r\n",
+            "1 a\r\n",
+            "1\t5\r\n",
+            "1 \r\n",
+            "0\r\na: b\r\n c\r\n\r\n",
         ] {
             check(input, Err(ChunkError::Malformed));
         }
@@ -224,6 +248,10 @@ mod tests {
         check("10\r\n0123456789abcdef\r\n5\r\n", Err(ChunkError::TooLarge));
         check("ffffffffffffffff\r\n", Err(ChunkError::TooLarge));
         check(&format!("1;{}\r\n", "x".repeat(CHUNK_LINE_BYTES_MAX)), Err(ChunkError::Malformed));
+        let tiny = format!("1;{}\r\nx\r\n", "x".repeat(200));
+        let mut decoder = ChunkedDecoder::new(1_000);
+        let endless = decoder.decode(tiny.repeat(100).as_bytes(), &mut Vec::new());
+        assert_eq!(endless, Err(ChunkError::Malformed), "extensions are bounded over the whole body");
         check(&format!("0\r\n{}", "x".repeat(TRAILER_BYTES_MAX + 1)), Err(ChunkError::Malformed));
     }
 

@@ -2,7 +2,7 @@
 
 /// True if the client's list names the tag, by weak comparison, or is `*`: answer 304.
 ///
-/// `lines` are all `If-None-Match` lines; `tag` is a strong tag with its quotes. What is not a tag is skipped.
+/// `lines` are all `If-None-Match` lines; `tag` is a strong tag with its quotes. A list ends where it stops being one.
 pub fn none_match<'l>(lines: impl Iterator<Item = &'l [u8]>, tag: &str) -> bool {
     let mut lines = lines;
     lines.any(|line| line == tag.as_bytes() || line == b"*" || list_names(line, tag))
@@ -19,12 +19,15 @@ fn list_names(line: &[u8], tag: &str) -> bool {
     false
 }
 
-/// The next quoted tag, its `W/` left out, and what follows it. A comma may stand inside the quotes.
+/// The next tag, its `W/` left out, and what follows its comma. A comma may stand inside the quotes.
 fn next_tag(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let open = text.iter().position(|byte| *byte == b'"')?;
-    let body = text.get(open + 1..)?;
-    let close = body.iter().position(|byte| *byte == b'"')?;
-    Some((text.get(open..open + close + 2)?, body.get(close + 1..)?))
+    let skipped = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b',')).count();
+    let text = text.get(skipped..)?;
+    let quoted = text.strip_prefix(b"W/").unwrap_or(text);
+    let close = quoted.strip_prefix(b"\"")?.iter().position(|byte| *byte == b'"')? + 1;
+    let after = quoted.get(close + 1..)?.trim_ascii_start();
+    let is_element = after.is_empty() || after.starts_with(b",");
+    is_element.then_some((quoted.get(..=close)?, after))
 }
 
 #[cfg(test)]
@@ -54,6 +57,11 @@ mod tests {
         check(&[], "\"a\"", false);
         check(&["\"aa\""], "\"a\"", false);
         check(&["\"A\""], "\"a\"", false);
+        check(&["\"a\"x"], "\"a\"", false);
+        check(&["\"b\" \"a\""], "\"a\"", false);
+        check(&["w/\"a\""], "\"a\"", false);
+        check(&["x, \"a\""], "\"a\"", false);
+        check(&[", ,\"a\""], "\"a\"", true);
     }
 
     proptest! {

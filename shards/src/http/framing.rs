@@ -43,12 +43,21 @@ impl<'b> FramingLines<'b> {
             // HTTP/1.0 knows no transfer codings; a proxy of that age would pass the chunks on as a body.
             (None, Some(_)) if version == Version::Http10 => Err(Refusal::Malformed),
             (None, Some(coding)) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Framing::Chunked),
-            (None, Some(codings)) => match elements(codings).last() {
-                Some(last) if last.eq_ignore_ascii_case(b"chunked") => Err(Refusal::UnknownCoding),
-                // Without a final `chunked` the end of the body cannot be found.
-                _ => Err(Refusal::Malformed),
-            },
+            (None, Some(codings)) => Err(refuse_codings(codings)),
         }
+    }
+}
+
+/// Anything but a lone `chunked`. With one final `chunked` behind other codings the end of the body could be found,
+/// only not what it says; otherwise not even that.
+fn refuse_codings(codings: &[u8]) -> Refusal {
+    let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
+    let ends_well = elements(codings).last().is_some_and(is_chunked);
+    let chunked = elements(codings).filter(|coding| is_chunked(coding)).count();
+    if ends_well && chunked == 1 && elements(codings).count() > 1 {
+        Refusal::UnknownCoding
+    } else {
+        Refusal::Malformed
     }
 }
 

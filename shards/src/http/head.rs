@@ -3,7 +3,7 @@
 //! httparse splits the lines; everything it lets pass that two servers could read differently is refused here.
 //! One pass over the headers finds all that the server side always asks for.
 
-use std::mem::MaybeUninit;
+use std::{fmt, mem::MaybeUninit};
 
 pub use super::{framing::Framing, refusal::Refusal, target::Target};
 use super::{
@@ -49,7 +49,7 @@ pub enum Version {
 }
 
 /// First values of the headers that are always asked for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Known<'b> {
     /// `If-None-Match`
     pub if_none_match: Option<&'b [u8]>,
@@ -65,8 +65,7 @@ pub struct Known<'b> {
     pub access_control_request_headers: Option<&'b [u8]>,
 }
 
-/// A whole head.
-#[derive(Debug)]
+/// A whole head. Printing it shows no target and no header: both may hold secrets.
 pub struct Head<'b> {
     /// What to do.
     pub method: Method<'b>,
@@ -84,6 +83,19 @@ pub struct Head<'b> {
     pub keep_alive: bool,
     /// The client waits for `100 Continue` before it sends the body.
     pub expect_continue: bool,
+}
+
+impl fmt::Debug for Head<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Head")
+            .field("method", &self.method)
+            .field("version", &self.version)
+            .field("headers", &self.headers.len())
+            .field("framing", &self.framing)
+            .field("keep_alive", &self.keep_alive)
+            .field("expect_continue", &self.expect_continue)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How far a head has come.
@@ -214,17 +226,8 @@ fn refusal_of(error: httparse::Error, text: &[u8]) -> Refusal {
     match error {
         httparse::Error::TooManyHeaders => Refusal::HeadTooLarge,
         _ if is_target_too_long(text) => Refusal::TargetTooLong,
-        httparse::Error::Version if names_other_version(text) => Refusal::UnknownVersion,
         _ => Refusal::Malformed,
     }
-}
-
-/// `HTTP/2.0` and the like at the end of the request line.
-fn names_other_version(text: &[u8]) -> bool {
-    let line = text.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    let version = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
-    matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
-        if major.is_ascii_digit() && *major != b'1' && minor.is_ascii_digit())
 }
 
 /// Checks a head that httparse takes for whole, and reads what the headers say.
@@ -242,15 +245,17 @@ fn finish<'b>(request: httparse::Request<'b, 'b>, text: &[u8], length: usize) ->
     let version = if request.version == Some(0) { Version::Http10 } else { Version::Http11 };
     let headers: &'b [httparse::Header<'b>] = request.headers;
     let survey = Survey::of(headers)?;
+    let framing = survey.framing.decide(version)?;
+    let has_body = !matches!(framing, Framing::None | Framing::Length(0));
     Ok(Head {
         method: Method::parse(request.method.unwrap_or_default()),
         target: Target::parse(path)?,
         version,
         headers,
         known: survey.known,
-        framing: survey.framing.decide(version)?,
+        framing,
         keep_alive: survey.persistence.goes_on(version),
-        expect_continue: survey.expects_continue && version == Version::Http11,
+        expect_continue: survey.expects_continue && has_body && version == Version::Http11,
     })
 }
 

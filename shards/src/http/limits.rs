@@ -16,6 +16,9 @@ pub const BODY_BYTES_MAX: u64 = 2 << 20;
 /// The size line of one chunk, extensions included.
 pub const CHUNK_LINE_BYTES_MAX: usize = 256;
 
+/// All chunk extensions of a body. Without this bound a body of tiny chunks could cost hundreds of times its size.
+pub const EXTENSION_BYTES_MAX: usize = 16 << 10;
+
 /// All trailers of a chunked body.
 pub const TRAILER_BYTES_MAX: usize = 8 << 10;
 

@@ -6,7 +6,7 @@
 /// Why a head is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refusal {
-    /// The request line, a header line or the framing breaks the grammar.
+    /// The request line, its version, a header line or the framing breaks the grammar.
     Malformed,
     /// The target is longer than [`super::limits::TARGET_BYTES_MAX`].
     TargetTooLong,
@@ -16,8 +16,6 @@ pub enum Refusal {
     UnknownExpectation,
     /// A transfer coding other than `chunked`.
     UnknownCoding,
-    /// Another version of HTTP than 1.x, the HTTP/2 preface included.
-    UnknownVersion,
 }
 
 impl Refusal {
@@ -29,7 +27,6 @@ impl Refusal {
             Self::HeadTooLarge => 431,
             Self::UnknownExpectation => 417,
             Self::UnknownCoding => 501,
-            Self::UnknownVersion => 505,
         }
     }
 }

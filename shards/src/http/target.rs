@@ -1,14 +1,23 @@
 //! The request target (RFC 9112 3.2), split into path and query.
 
+use std::fmt;
+
 use super::refusal::Refusal;
 
 /// What is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Target<'b> {
     /// Path as received, percent-encoded; `*` for the asterisk form.
     pub path: &'b str,
     /// What follows the first `?`.
     pub query: Option<&'b str>,
+}
+
+/// Shows lengths only: a path or a query may hold a secret.
+impl fmt::Debug for Target<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Target({} bytes, query of {:?})", self.path.len(), self.query.map(str::len))
+    }
 }
 
 impl<'b> Target<'b> {
@@ -29,7 +38,8 @@ impl<'b> Target<'b> {
 
 /// The part of an absolute URL behind its authority.
 fn without_authority(text: &str) -> &str {
-    let Some((_, rest)) = text.split_once("://") else { return text };
+    let is_http = |scheme: &str| scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+    let Some((_, rest)) = text.split_once("://").filter(|(scheme, _)| is_http(scheme)) else { return text };
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     rest.get(end..).unwrap_or_default()
 }
@@ -48,6 +58,9 @@ mod tests {
         check("http://host", "/", None);
         check("http://host?b", "/", Some("b"));
         check("*", "*", None);
+        check("HTTPS://host/a", "/a", None);
+        check("ftp://host/a", "ftp://host/a", None);
+        check("a?b=http://h/api", "a", Some("b=http://h/api"));
         check("host:443", "host:443", None);
         check("//a//", "//a//", None);
         assert_eq!(Target::parse("/a#b"), Err(Refusal::Malformed));

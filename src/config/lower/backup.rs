@@ -3,12 +3,15 @@
 use url::Url;
 
 use super::reader::Reader;
-use crate::config::{
-    option::Opt,
-    options::edge as options,
-    problem::{Problem, Reason},
-    secret::{Secret, SecretUrl},
-    settings::{Backup, Redis, RedisMode},
+use crate::{
+    config::{
+        option::Opt,
+        options::edge as options,
+        problem::{Problem, Reason},
+        secret::{Secret, SecretUrl},
+        settings::{Backup, Redis, RedisMode},
+    },
+    tokens::mask::HIDDEN,
 };
 
 /// Options that only make sense with a Redis to apply them to.
@@ -88,7 +91,7 @@ fn urls(
         match merged(text, details) {
             Ok(url) => urls.push(SecretUrl::new(url)),
             // The URL may hold the password.
-            Err(reason) => reader.reject(option, "****", Reason::Text(reason)),
+            Err(reason) => reader.reject(option, HIDDEN, Reason::Text(reason)),
         }
     }
     urls

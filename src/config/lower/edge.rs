@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::{backup, headers::AuthHeaders, reader::Reader, server, upstream};
-use crate::config::{
-    grammar::{self, Pretrusted, token_grammar},
-    options::edge as options,
-    problem::Problem,
-    secret::{Secret, masked_token},
-    settings::{Edge, Fetching, Hmac, Instance, RemoteWrite, StartScope},
+use crate::{
+    config::{
+        options::edge as options,
+        problem::Problem,
+        secret::Secret,
+        settings::{Edge, Fetching, Hmac, Instance, RemoteWrite, StartScope},
+    },
+    tokens::{pretrusted::Pretrusted, token::Token},
 };
 
 /// `None` only if a problem was noted.
@@ -47,13 +49,10 @@ pub fn edge(reader: &mut Reader<'_>, instance: &Instance, auth_headers: &AuthHea
 }
 
 /// The start-up tokens, each once.
-pub fn start_up_tokens(reader: &mut Reader<'_>) -> Vec<Secret> {
-    let read = |text: &str| {
-        let refusal = || format!("Could not parse edge token: {}", masked_token(text));
-        token_grammar(text).then(|| Secret::new(text)).ok_or_else(refusal)
-    };
+pub fn start_up_tokens(reader: &mut Reader<'_>) -> Vec<Token> {
+    let read = |text: &str| Token::parse(text).map_err(|error| error.to_string());
     let tokens = reader.secret_list_of(&options::TOKENS, &options::TOKENS_FILE, read).unwrap_or_default();
-    let mut unique: Vec<Secret> = Vec::with_capacity(tokens.len());
+    let mut unique: Vec<Token> = Vec::with_capacity(tokens.len());
     for token in tokens {
         if !unique.contains(&token) {
             unique.push(token);
@@ -63,9 +62,7 @@ pub fn start_up_tokens(reader: &mut Reader<'_>) -> Vec<Secret> {
 }
 
 fn pretrusted_tokens(reader: &mut Reader<'_>) -> Vec<Pretrusted> {
-    let refusal = "Could not parse edge token: Trusted tokens must either match the existing Unleash token \
-                   format or they must be {string}@{environment}";
-    let read = |text: &str| Pretrusted::parse(text).ok_or_else(|| refusal.to_owned());
+    let read = |text: &str| Pretrusted::parse(text).map_err(|error| error.to_string());
     reader
         .secret_list_of(&options::PRETRUSTED_TOKENS, &options::PRETRUSTED_TOKENS_FILE, read)
         .unwrap_or_default()
@@ -100,10 +97,10 @@ fn fetching(reader: &mut Reader<'_>) -> Fetching {
 
 /// With deltas upstream keeps one state per environment, so two start-up tokens of one environment cannot
 /// both be followed (delta-and-streaming.md).
-fn one_token_per_environment(reader: &mut Reader<'_>, tokens: &[Secret]) {
+fn one_token_per_environment(reader: &mut Reader<'_>, tokens: &[Token]) {
     let mut by_environment: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (project, environment) in tokens.iter().filter_map(|token| grammar::pieces(token.expose())) {
-        by_environment.entry(environment).or_default().push(project);
+    for token in tokens {
+        by_environment.entry(token.environment()).or_default().push(token.project_part());
     }
     let environments: Vec<(String, String)> = by_environment
         .into_iter()

@@ -3,10 +3,13 @@
 use http::{HeaderName, HeaderValue};
 
 use super::reader::Reader;
-use crate::config::{
-    option::Opt,
-    options::{edge, program},
-    problem::Reason,
+use crate::{
+    config::{
+        option::Opt,
+        options::{edge, program},
+        problem::Reason,
+    },
+    tokens::mask::HIDDEN,
 };
 
 /// The headers that carry tokens, lower case.
@@ -63,7 +66,7 @@ pub fn custom(reader: &mut Reader<'_>) -> Vec<(String, String)> {
             // The value may be a password: only the name is shown.
             Err(reason) => {
                 let shown =
-                    element.split_once(':').map_or("****".to_owned(), |(name, _)| format!("{name}:****"));
+                    element.split_once(':').map_or(HIDDEN.to_owned(), |(name, _)| format!("{name}:{HIDDEN}"));
                 reader.reject(option, &shown, Reason::Text(reason.to_owned()));
             }
         }

@@ -10,11 +10,14 @@ use std::{
     time::Duration,
 };
 
-use crate::config::{
-    option::{Kind, Opt},
-    problem::{Problem, Reason},
-    secret::{Secret, masked_token},
-    typed::{Origin, Typed},
+use crate::{
+    config::{
+        option::{Kind, Opt},
+        problem::{Problem, Reason},
+        secret::Secret,
+        typed::{Origin, Typed},
+    },
+    tokens::mask::mask,
 };
 
 /// A hundred years: longer durations would overflow sums of instants.
@@ -178,7 +181,7 @@ impl<'a> Reader<'a> {
             Some(elements) => elements,
             None => elements(&self.secret_file(file)?, &[',', '\n']),
         };
-        Some(self.accept(option, &elements, read, masked_token))
+        Some(self.accept(option, &elements, read, mask))
     }
 
     /// A password or another secret, exactly as typed, or the file that holds it without its line end.

@@ -11,15 +11,18 @@ use super::{
     headers::{self, AuthHeaders},
     reader::{Reader, boolean},
 };
-use crate::config::{
-    option::Opt,
-    options::program as options,
-    problem::{Problem, Reason},
-    secret::SecretUrl,
-    settings::{
-        Backstage, Cors, Endpoints, Instance, LogFormat, Otlp, OtlpProtocol, ProxyTrust, Server, ServerTls,
-        ServerTlsFiles, Stopping,
+use crate::{
+    config::{
+        option::Opt,
+        options::program as options,
+        problem::{Problem, Reason},
+        secret::SecretUrl,
+        settings::{
+            Backstage, Cors, Endpoints, Instance, LogFormat, Otlp, OtlpProtocol, ProxyTrust, Server,
+            ServerTls, ServerTlsFiles, Stopping,
+        },
     },
+    tokens::mask::HIDDEN,
 };
 
 /// Keep-alive time when the option is not given: what clients of Unleash Edge 20.4 experience, whatever
@@ -163,11 +166,11 @@ pub fn secret_url(reader: &mut Reader<'_>, option: &'static Opt) -> Option<Secre
     match Url::parse(&text) {
         Ok(url) if url.has_host() => Some(SecretUrl::new(url)),
         Ok(_) => {
-            reader.reject(option, "****", Reason::Text("a URL with a host is needed".to_owned()));
+            reader.reject(option, HIDDEN, Reason::Text("a URL with a host is needed".to_owned()));
             None
         }
         Err(error) => {
-            reader.reject(option, "****", Reason::Text(error.to_string()));
+            reader.reject(option, HIDDEN, Reason::Text(error.to_string()));
             None
         }
     }

@@ -8,13 +8,14 @@ use super::{
     headers::{self, AuthHeaders},
     reader::Reader,
 };
-use crate::config::{
-    grammar::token_grammar,
-    option::Opt,
-    options::edge as options,
-    problem::{Problem, Reason},
-    secret::masked_token,
-    settings::{Identity, Instance, Upstream},
+use crate::{
+    config::{
+        option::Opt,
+        options::edge as options,
+        problem::{Problem, Reason},
+        settings::{Identity, Instance, Upstream},
+    },
+    tokens::token::Token,
 };
 
 /// `None` only if a problem was noted.
@@ -94,9 +95,7 @@ fn identity(reader: &mut Reader<'_>) -> Option<Identity> {
     let pem = reader.path(&options::PEM_CERT_FILE).or_else(|| positional_pem(reader));
     let leftover = passphrase.is_some() || key.is_some();
     match (archive, passphrase, certificate, key, pem) {
-        (Some(file), Some(passphrase), ..) => {
-            Some(Identity::Pkcs12 { file, passphrase: passphrase.expose().to_owned() })
-        }
+        (Some(file), Some(passphrase), ..) => Some(Identity::Pkcs12 { file, passphrase }),
         (Some(_), None, ..) => half(reader, &options::PKCS12_IDENTITY_FILE, &options::PKCS12_PASSPHRASE),
         (None, _, Some(certificate_file), Some(key_file), _) => {
             Some(Identity::Pkcs8 { certificate_file, key_file })
@@ -118,9 +117,9 @@ fn identity(reader: &mut Reader<'_>) -> Option<Identity> {
 /// not turn up in messages as the name of a file.
 fn positional_pem(reader: &mut Reader<'_>) -> Option<PathBuf> {
     let path = reader.path(&options::PEM_FILE)?;
-    if let Some(text) = path.to_str().filter(|text| token_grammar(text)) {
+    if let Some(token) = path.to_str().and_then(|text| Token::parse(text).ok()) {
         let reason = "this is a token; write a list of tokens with commas";
-        reader.reject(&options::PEM_FILE, &masked_token(text), Reason::Text(reason.to_owned()));
+        reader.reject(&options::PEM_FILE, &token.to_string(), Reason::Text(reason.to_owned()));
     }
     Some(path)
 }

@@ -3,9 +3,9 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::Upstream;
-use crate::config::{
-    grammar::Pretrusted,
-    secret::{Secret, SecretUrl},
+use crate::{
+    config::secret::{Secret, SecretUrl},
+    tokens::{pretrusted::Pretrusted, token::Token},
 };
 
 /// Settings of `edge`.
@@ -13,8 +13,8 @@ use crate::config::{
 pub struct Edge {
     /// Where features and verdicts come from.
     pub upstream: Upstream,
-    /// Start-up tokens, each with the token grammar, without duplicates, in the order given.
-    pub tokens: Vec<Secret>,
+    /// Start-up tokens, without duplicates, in the order given.
+    pub tokens: Vec<Token>,
     /// Frontend tokens that upstream is not asked about.
     pub pretrusted_tokens: Vec<Pretrusted>,
     /// What tokens seen later may reach (tokens.md 4.3).

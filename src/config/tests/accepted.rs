@@ -3,9 +3,12 @@
 use std::fmt::Debug;
 
 use super::run;
-use crate::config::{
-    settings::{Backup, Config, Edge, Mode, Offline, Prepare, Probe},
-    unsupported,
+use crate::{
+    config::{
+        settings::{Backup, Config, Edge, Mode, Offline, Prepare, Probe},
+        unsupported,
+    },
+    tokens::token::Token,
 };
 
 const EDGE: &str = "edge -u http://u";
@@ -41,6 +44,11 @@ fn probe(config: Config) -> Probe {
         Mode::Health(probe) | Mode::Ready(probe) => probe,
         other => panic!("{other:?}"),
     }
+}
+
+/// The start-up tokens as they may be printed.
+fn masked(edge: Edge) -> Vec<String> {
+    edge.tokens.iter().map(Token::to_string).collect()
 }
 
 /// `debug` is the `Debug` text of the field.
@@ -212,11 +220,11 @@ fn booleans() {
 
 #[test]
 fn lists_drop_empty_elements_and_blank_variables_are_not_set() {
-    let tokens = |c| edge(c).tokens;
-    check(&format!("{EDGE} -t a:b.c,,\u{a0}d:e.f, -t a:b.c"), &[], tokens, "[a:b.****, d:e.****]");
+    let tokens = |c| masked(edge(c));
+    check(&format!("{EDGE} -t a:b.c,,\u{a0}d:e.f, -t a:b.c"), &[], tokens, r#"["a:b.****", "d:e.****"]"#);
     check(EDGE, &["TOKENS="], tokens, "[]");
     check(EDGE, &["TOKENS=,"], tokens, "[]");
-    check(EDGE, &["TOKENS= a:b.c , d:e.f"], tokens, "[a:b.****, d:e.****]");
+    check(EDGE, &["TOKENS= a:b.c , d:e.f"], tokens, r#"["a:b.****", "d:e.****"]"#);
     check(EDGE, &["PORT=", "LOG_FORMAT=", "REDIS_URL="], |c| c.server.port, "3063");
 }
 
@@ -264,12 +272,14 @@ fn options_of_edge() {
     on_edge("metrics-interval-seconds", "7", |e| e.metrics_interval, "7s");
     on_edge("features-refresh-interval-seconds", "0", |e| e.features_refresh_interval, "1s");
     on_edge("token-revalidation-interval-seconds", "7", |e| e.token_revalidation_interval, "7s");
-    on_edge("tokens", "a:b.c", |e| e.tokens, "[a:b.****]");
+    on_edge("tokens", "a:b.c", masked, r#"["a:b.****"]"#);
     on_edge(
         "pretrusted-tokens",
         "a@b",
-        |e| e.pretrusted_tokens,
-        r#"[Legacy { secret: ****, environment: "b" }]"#,
+        |e| {
+            e.pretrusted_tokens.iter().map(|t| (t.secret().to_owned(), t.scope().clone())).collect::<Vec<_>>()
+        },
+        r#"[("a", Scope { environment: Some("b"), projects: All })]"#,
     );
     on_edge("skip-ssl-verification", "true", |e| e.upstream.skip_ssl_verification, "true");
     on_edge("upstream-certificate-file", "ca", |e| e.upstream.certificate_file, r#"Some("ca")"#);
@@ -327,7 +337,7 @@ fn client_identities() {
         &format!("{EDGE} {pkcs8} {pkcs12}"),
         &["PEM_CERT_FILE=f"],
         identity,
-        r#"Some(Pkcs12 { file: "p", .. })"#,
+        r#"Some(Pkcs12 { file: "p", passphrase: **** })"#,
     );
     check(&format!("{EDGE} f.pem"), &[], identity, r#"Some(Pem { file: "f.pem" })"#);
     check(&format!("{EDGE} -s f.pem"), &[], |c| edge(c).upstream.skip_ssl_verification, "true");
@@ -501,7 +511,7 @@ fn secrets_come_from_files() {
         EDGE,
         &[&passphrase, "PKCS12_IDENTITY_FILE=p"],
         |c| edge(c).upstream.identity,
-        r#"Some(Pkcs12 { file: "p", .. })"#,
+        r#"Some(Pkcs12 { file: "p", passphrase: **** })"#,
     );
 }
 

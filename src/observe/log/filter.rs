@@ -1,12 +1,16 @@
 //! The filter of `RUST_LOG`, with the targets of Unleash Edge as aliases of ours.
 //!
 //! A filter that is not understood never stops the program: the parts that are understood count, and if
-//! there are none the default does.
+//! there are none the default does. The HTTP client only warns, whatever the filter says: its debug lines hold
+//! whole heads, and upstream may have put our secrets into one.
 
 use tracing_subscriber::{EnvFilter, filter::Directive};
 
 /// Our own lines at info. Libraries only warn: at info they add nothing an operator needs.
-const DEFAULT: &str = "info,ureq=warn,ureq_proto=warn,rustls=warn,glommio=warn";
+const DEFAULT: &str = "info,rustls=warn,glommio=warn";
+/// The HTTP client, and no more of it than this.
+const CLIENT: &str = "ureq";
+const CLIENT_ONLY_WARNS: [&str; 2] = ["ureq=warn", "ureq_proto=warn"];
 const ALIAS: &str = "unleash_edge";
 const OURS: &str = "brink";
 
@@ -16,16 +20,14 @@ pub fn parse(text: Option<&str>) -> (EnvFilter, Vec<String>) {
     let mut directives = Vec::new();
     for part in parts(text.unwrap_or_default()) {
         match translated(part).parse::<Directive>() {
-            Ok(directive) => directives.push(directive),
-            Err(_) => refused.push(part.to_owned()),
+            Ok(directive) if !part.starts_with(CLIENT) => directives.push(directive),
+            _ => refused.push(part.to_owned()),
         }
     }
-    if directives.is_empty() {
-        return (EnvFilter::new(DEFAULT), refused);
-    }
     // Starts from a filter without directives of its own; an empty text would mean "error".
-    let filter = directives.into_iter().fold(EnvFilter::new("off"), EnvFilter::add_directive);
-    (filter, refused)
+    let base = EnvFilter::new(if directives.is_empty() { DEFAULT } else { "off" });
+    directives.extend(CLIENT_ONLY_WARNS.iter().filter_map(|one| one.parse().ok()));
+    (directives.into_iter().fold(base, EnvFilter::add_directive), refused)
 }
 
 /// Splits at commas that are not inside of `[span{field=value,...}]`.
@@ -61,7 +63,8 @@ mod tests {
     fn check(text: Option<&str>, expected: &str, expected_refused: &[&str]) {
         let (filter, refused) = parse(text);
         let sorted = |text: &str| text.split(',').map(str::to_owned).collect::<BTreeSet<_>>();
-        assert_eq!(sorted(&filter.to_string()), sorted(expected), "{text:?}");
+        let expected = format!("{expected},ureq=warn,ureq_proto=warn");
+        assert_eq!(sorted(&filter.to_string()), sorted(&expected), "{text:?}");
         assert_eq!(refused, expected_refused, "{text:?}");
     }
 
@@ -82,6 +85,13 @@ mod tests {
     fn parts_that_are_not_understood_are_named_and_dropped() {
         check(Some("warn,brink=loud"), "warn", &["brink=loud"]);
         check(Some("=,brink=loud"), DEFAULT, &["=", "brink=loud"]);
+    }
+
+    #[test]
+    fn the_http_client_cannot_be_made_to_print_heads() {
+        check(Some("trace"), "trace", &[]);
+        check(Some("warn,ureq=trace,ureq::run=debug"), "warn", &["ureq=trace", "ureq::run=debug"]);
+        check(Some("ureq_proto=trace"), DEFAULT, &["ureq_proto=trace"]);
     }
 
     #[test]

@@ -122,6 +122,15 @@ fn a_key_back_while_its_call_runs_is_not_fetched_twice() {
 }
 
 #[test]
+fn a_call_that_is_not_made_gives_its_place_back() {
+    let (mut schedule, mut rng, start) = (Schedule::new(INTERVAL, 1), rng(), Instant::now());
+    schedule.insert("a", start, &mut rng);
+    assert_eq!(schedule.due(start), ["a"]);
+    schedule.forget(&"a");
+    assert_eq!((schedule.in_flight(), schedule.contains(&"a")), (0, false));
+}
+
+#[test]
 fn an_outcome_of_a_removed_key_changes_nothing() {
     let (mut rng, now) = (rng(), Instant::now());
     let mut schedule = Schedule::new(INTERVAL, 8);

@@ -1,0 +1,82 @@
+//! The common answers cost no allocation: 304, 200 and 403 (invariant 5 of the architecture).
+//!
+//! One test, because the counters belong to the whole process.
+
+#[path = "support/document.rs"]
+mod document;
+#[path = "support/edge.rs"]
+mod edge;
+
+use std::alloc::System;
+
+use brink::{
+    messages::{Ask, Verdict},
+    serve::Edge,
+};
+use brink_shards::loopback::Loopback;
+use document::{REFUSED, TOKEN};
+use edge::{FEATURES, get, token};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const STRANGER: &str = "*:development.nobody-knows-me";
+const REQUESTS: usize = 100;
+
+/// Sends the request until everything that is kept is there, and then counts.
+fn check(connection: &mut Loopback<Edge>, sent: &mut Vec<u8>, request: &[u8], status: &str) {
+    for _ in 0..3 {
+        sent.clear();
+        connection.receive(request, sent);
+        let is_expected = sent.get(9..12) == Some(status.as_bytes());
+        assert!(is_expected, "{}", String::from_utf8_lossy(sent.get(..300).unwrap_or(sent)));
+    }
+    let region = Region::new(COUNTING);
+    for _ in 0..REQUESTS {
+        sent.clear();
+        connection.receive(request, sent);
+    }
+    let change = region.change();
+    let counted = (change.allocations, change.reallocations, change.deallocations);
+    assert_eq!(counted, (0, 0, 0), "{status} to {}", String::from_utf8_lossy(request));
+}
+
+#[test]
+fn answers_from_memory_and_refusals_allocate_nothing() {
+    answers_from_memory();
+    refusals();
+}
+
+fn answers_from_memory() {
+    let mut sent = Vec::with_capacity(4 << 20);
+    for bytes in [1_000, 100_000, 3_000_000] {
+        let (mut connection, asks) = document::connect_to(bytes);
+        let etag = document::view(bytes).etag;
+        let mut check = |headers: String, status| {
+            check(&mut connection, &mut sent, &get(FEATURES, &headers), status);
+        };
+        check(token(TOKEN), "200");
+        check(token(TOKEN) + "accept-encoding: gzip\r\n", "200");
+        check(token(TOKEN) + "accept-encoding: gzip, deflate, br, zstd\r\n", "200");
+        check(token(TOKEN) + "origin: https://shop.example\r\n", "200");
+        check(token(TOKEN) + &format!("if-none-match: {etag}\r\n"), "304");
+        check(token(TOKEN) + &format!("if-none-match: \"other\", W/{etag}\r\n"), "304");
+        check(token(REFUSED), "403");
+        check(String::new(), "403");
+        assert_eq!(asks.try_iter().count(), 1, "for zstd, which was not there");
+    }
+}
+
+fn refusals() {
+    let mut sent = Vec::with_capacity(1 << 16);
+    let (mut connection, asks) = document::connect_to(1_000);
+    check(&mut connection, &mut sent, &get(FEATURES, &token("not a token")), "403");
+    check(&mut connection, &mut sent, &get("/unknown", ""), "404");
+    check(&mut connection, &mut sent, &get("/internal-backstage/health", ""), "200");
+
+    connection.exchange(&get(FEATURES, &token(STRANGER)));
+    let Ok(Ask::Validate { key, .. }) = asks.try_recv() else { panic!("a stranger is asked about") };
+    connection.answer(Verdict::Refused { key, remember: std::time::Duration::from_secs(5) });
+    check(&mut connection, &mut sent, &get(FEATURES, &token(STRANGER)), "403");
+}
