@@ -85,7 +85,7 @@ fn check_features(
             }
             ours => {
                 tally.count(theirs);
-                same_of("feature", name, &ours.map(|(answer, _)| answer), &Some(theirs))?;
+                same_of("feature", name, &ours.as_ref().map(|(answer, _)| answer), &Some(theirs))?;
             }
         }
     }
@@ -114,6 +114,12 @@ fn check_single(
         }
     }
     Ok(())
+}
+
+/// The bytes that a request gets now, of all features it may see.
+pub fn bytes_of(subject: &mut Subject, request: &Request) -> Option<Vec<u8>> {
+    let context = Context::from_json(request.context.to_string().as_bytes()).ok()?;
+    Some(subject.list(List::All, &context, circumstances(&request.projects, request.seed)).0)
 }
 
 /// The usual circumstances.

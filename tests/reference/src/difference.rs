@@ -21,23 +21,26 @@ pub type Compared<T = ()> = Result<T, Box<Difference>>;
 
 impl Difference {
     /// A difference about the whole document or context.
-    pub fn new(point: &'static str, ours: &impl Serialize, theirs: &impl Serialize) -> Box<Self> {
+    pub fn new(
+        point: &'static str,
+        ours: &(impl Serialize + ?Sized),
+        theirs: &(impl Serialize + ?Sized),
+    ) -> Box<Self> {
         Box::new(Self { point, feature: None, ours: json!(ours), theirs: json!(theirs) })
     }
 }
 
 /// Compares two things that must be equal.
-pub fn same(point: &'static str, ours: &impl Serialize, theirs: &impl Serialize) -> Compared {
-    let difference = Difference::new(point, ours, theirs);
-    if difference.ours == difference.theirs { Ok(()) } else { Err(difference) }
+pub fn same<T: PartialEq + Serialize + ?Sized>(point: &'static str, ours: &T, theirs: &T) -> Compared {
+    if ours == theirs { Ok(()) } else { Err(Difference::new(point, ours, theirs)) }
 }
 
 /// Compares two answers about one feature.
-pub fn same_of(
+pub fn same_of<T: PartialEq + Serialize + ?Sized>(
     point: &'static str,
     feature: &str,
-    ours: &impl Serialize,
-    theirs: &impl Serialize,
+    ours: &T,
+    theirs: &T,
 ) -> Compared {
     same(point, ours, theirs)
         .map_err(|difference| Box::new(Difference { feature: Some(feature.to_owned()), ..*difference }))

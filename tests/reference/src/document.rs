@@ -88,12 +88,12 @@ pub fn misspelt_state(dice: &mut Dice, features: usize) -> State {
 }
 
 fn feature_count(dice: &mut Dice) -> usize {
-    match dice.below(40) {
+    match dice.below(80) {
         0 => 400,
-        1 => 0,
-        2..5 => 1,
-        5..8 => 2,
-        8..12 => 5,
+        1..3 => 0,
+        3..13 => 1,
+        13..23 => 2,
+        23..38 => 5,
         _ => 40,
     }
 }

@@ -3,10 +3,10 @@
 //! `BRINK_REFERENCE_STATES` sets how many states are tried, `BRINK_REFERENCE_SEED` the seed of the first; the
 //! next have the numbers after it, so a failing state can be run alone.
 
-use crate::check::{Request, check_request, check_state};
+use crate::check::{Request, bytes_of, check_request, check_state};
 use crate::context;
 use crate::dice::Dice;
-use crate::difference::{Compared, Difference};
+use crate::difference::{Compared, Difference, same};
 use crate::document::{self, PROJECTS, Plan, State};
 use crate::oracle::Oracle;
 use crate::shrink::{Case, is_fair, shrink};
@@ -99,9 +99,16 @@ fn compare<'a>(document: &Value, requests: &'a [Request], tally: &mut Tally) -> 
     let mut subject = guarded(|| Subject::compile(document).map_err(|error| refused(&error)))
         .map_err(|difference| (difference, first))?;
     check_state(&subject, &oracle, tally).map_err(|difference| (difference, first))?;
+    let mut before: Option<(&Request, Option<Vec<u8>>)> = None;
     for request in requests {
         guarded(|| check_request(&mut subject, &oracle, request, tally))
             .map_err(|difference| (difference, request))?;
+        // An evaluation leaves nothing behind for the next: the request before gets the same as before.
+        if let Some((request, bytes)) = before {
+            let again = bytes_of(&mut subject, request);
+            same("list after another context", &again, &bytes).map_err(|difference| (difference, request))?;
+        }
+        before = Some((request, bytes_of(&mut subject, request)));
     }
     Ok(())
 }

@@ -61,16 +61,22 @@ pub fn check_list(subject: &mut Subject, context: &Context, expected: &Expected<
         same("list without draws", &steady, &expected.toggles())?;
         same("list owns up to a draw", &used.draw, &true)?;
     }
-    let again = subject.list(expected.list, context, circumstances(expected.projects, seed)).0;
-    same("list asked twice", &String::from_utf8_lossy(&again), &text)?;
-    if !used.draw {
-        let again = subject.list(expected.list, context, circumstances(expected.projects, !seed)).0;
-        same("list with another seed", &String::from_utf8_lossy(&again), &text)?;
-    }
+    let again = again(subject, context, expected, seed, used.draw);
+    same("list asked again", &again, &text)
+}
+
+/// The list once more, at another time, and with another seed if nothing was drawn. Every context has a time
+/// of its own, so the clock has no say.
+fn again(
+    subject: &mut Subject,
+    context: &Context,
+    expected: &Expected<'_>,
+    seed: u64,
+    has_drawn: bool,
+) -> String {
+    let seed = if has_drawn { seed } else { !seed };
     let later = Circumstances { now_unix_ms: 0, ..circumstances(expected.projects, seed) };
-    let again = subject.list(expected.list, context, later).0;
-    // Every context has a time of its own, so the clock has no say.
-    same("list at another time", &String::from_utf8_lossy(&again), &text)
+    String::from_utf8_lossy(&subject.list(expected.list, context, later).0).into_owned()
 }
 
 fn document(toggles: &[String]) -> String {
