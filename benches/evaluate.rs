@@ -2,10 +2,10 @@
 //!
 //! `cargo bench --bench evaluate`, with BRINK_BENCH_DOCUMENTS naming a folder of feature documents (such as
 //! `brink-loadtest generate all --dir DIR` makes); without it, a document made here is used. Plain wall time of
-//! one thread; each case runs for half a second and the fastest batch and the median batch are printed.
-//! Allocations after warm-up are counted by a second run under `tests/evaluate_allocations.rs`, not here.
+//! one thread; each case runs for half a second and the fastest batch and the median batch are printed. That
+//! nothing is allocated is not measured here but proved by `tests/evaluate_allocations.rs`.
 
-use brink::evaluate::{Ask, Context, Engine, Scratch, Used};
+use brink::evaluate::{Ask, Context, Engine, Scratch, Used, VALUE_BYTES_MAX};
 use brink::features::environment::EnvironmentData;
 use brink::features::parse::parse_document;
 use brink::tokens::scope::Projects;
@@ -58,11 +58,14 @@ fn bench_document(name: &str, text: &str) {
     report("read full query", || context.read_query(FULL));
     let empty = Context::default();
     let full = Context::from_query(FULL).expect("a good query");
+    let longest =
+        Context::from_query(&format!("userId={}", "x".repeat(VALUE_BYTES_MAX))).expect("a good query");
     let one_project = Projects::from_names(["default"]);
     for (label, context, projects) in [
         ("no context", &empty, &Projects::All),
         ("full context", &full, &Projects::All),
         ("full context, project default", &full, &one_project),
+        ("longest user id", &longest, &Projects::All),
     ] {
         let ask = Ask { context, projects, now_unix_ms: 1_780_000_000_000, seed: 1 };
         bench_answers(&engine, label, ask);

@@ -28,7 +28,7 @@ mod scratch;
 mod tables;
 
 pub use ask::{Ask, Used};
-pub use context::{BadContext, Context, Field};
+pub use context::{BadContext, Context, Field, VALUE_BYTES_MAX};
 pub use engine::{Engine, Malformed, Resolved, ResolvedVariant};
 pub use reason::Reason;
 pub use scratch::Scratch;

@@ -16,6 +16,10 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use thiserror::Error;
 
+/// Longest value of a field or property. A value is hashed once per rollout and searched once per constraint, so
+/// this bounds what one request can cost; a target of 8 KiB cannot reach it, a body of 2 MiB can. Unleash Edge has
+/// no such bound.
+pub const VALUE_BYTES_MAX: usize = 64 << 10;
 /// Text kept for the next request; one long context does not hold on to its memory.
 const KEPT_BYTES_MAX: usize = 64 << 10;
 /// Properties kept room for, likewise.
@@ -63,7 +67,15 @@ impl Field {
 
     /// The field of this name, if it is one.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|field| field.name() == name)
+        Some(match name {
+            "userId" => Self::UserId,
+            "sessionId" => Self::SessionId,
+            "environment" => Self::Environment,
+            "appName" => Self::AppName,
+            "currentTime" => Self::CurrentTime,
+            "remoteAddress" => Self::RemoteAddress,
+            _ => return None,
+        })
     }
 }
 
@@ -99,6 +111,9 @@ pub enum BadContext {
     /// `context` is there and is not an object (a query: 400, a body: 422).
     #[error("Expected 'context' to be an object")]
     ContextNotAnObject,
+    /// A value is longer than [`VALUE_BYTES_MAX`] (413).
+    #[error("a value of the context is longer than {VALUE_BYTES_MAX} bytes")]
+    ValueTooLong,
 }
 
 impl Context {
@@ -119,17 +134,15 @@ impl Context {
     /// Forgets what it holds and reads a query string. After an error the context is empty.
     pub fn read_query(&mut self, query: &str) -> Result<(), BadContext> {
         self.clear();
-        query::read(query, &mut self.draft, &mut self.text).inspect_err(|_| self.draft.clear())?;
-        self.settle();
-        Ok(())
+        let read = query::read(query, &mut self.draft, &mut self.text);
+        read.and_then(|()| self.settle()).inspect_err(|_| self.clear())
     }
 
     /// Forgets what it holds and reads a JSON body. After an error the context is empty.
     pub fn read_json(&mut self, body: &[u8]) -> Result<(), BadContext> {
         self.clear();
-        json::read(body, &mut self.draft, &mut self.text).inspect_err(|_| self.draft.clear())?;
-        self.settle();
-        Ok(())
+        let read = json::read(body, &mut self.draft, &mut self.text);
+        read.and_then(|()| self.settle()).inspect_err(|_| self.clear())
     }
 
     /// Fills in the client's address if the request named none (evaluation.md 2.4; the empty text is one). An
@@ -183,9 +196,13 @@ impl Context {
         self.draft.clear();
     }
 
-    fn settle(&mut self) {
+    fn settle(&mut self) -> Result<(), BadContext> {
         self.fields = self.draft.settled_fields();
         self.draft.settle_properties(&self.text, &mut self.properties);
+        let values =
+            self.fields.iter().flatten().chain(self.properties.iter().map(|property| &property.value));
+        let longest = values.map(|value| value.range().len()).max();
+        if longest > Some(VALUE_BYTES_MAX) { Err(BadContext::ValueTooLong) } else { Ok(()) }
     }
 }
 
@@ -216,6 +233,16 @@ mod tests {
         check("remoteAddress", "10.0.0.1", "10.0.0.1");
         check("remoteAddress=", "10.0.0.1", "");
         check("remoteAddress=::ffff:1.2.3.4", "10.0.0.1", "::ffff:1.2.3.4");
+    }
+
+    #[test]
+    fn values_have_a_bound() {
+        let of = |bytes: usize| format!(r#"{{"userId":"{}"}}"#, "x".repeat(bytes));
+        assert!(Context::from_json(of(VALUE_BYTES_MAX).as_bytes()).is_ok());
+        let too_long = of(VALUE_BYTES_MAX + 1);
+        assert_eq!(Context::from_json(too_long.as_bytes()).err(), Some(BadContext::ValueTooLong));
+        let dropped = format!(r#"{{"a":[{too_long}],"b":{{"c":{too_long}}},"userId":{{}}}}"#);
+        assert!(Context::from_json(dropped.as_bytes()).is_ok());
     }
 
     #[test]

@@ -107,9 +107,15 @@ fn top_key(query: &str, mut key_end: usize) -> Option<(&str, &str)> {
 
 /// A key up to the closing bracket, and what follows it.
 fn split_at_close(inner: &str) -> Option<(&str, &str)> {
-    let close = |bracket: &&'static str| inner.find(*bracket).map(|at| (at, bracket.len()));
-    let (at, length) = CLOSE.iter().filter_map(close).min()?;
-    Some((inner.get(..at)?, inner.get(at + length..)?))
+    let mut from = 0;
+    loop {
+        let at = from + inner.get(from..)?.bytes().position(|byte| matches!(byte, b']' | b'%'))?;
+        let (key, after) = inner.split_at_checked(at)?;
+        if let Some(after) = CLOSE.iter().find_map(|bracket| after.strip_prefix(bracket)) {
+            return Some((key, after));
+        }
+        from = at + 1;
+    }
 }
 
 /// The value after `=`, if there is one, and what follows its `&`. `None` if something else follows the key.
@@ -266,7 +272,7 @@ mod tests {
             draft.restart(Repeats::LastWins);
             let long = tree::read(&query, &mut draft, &mut text).map(|()| {
                 let mut context = Context { text: text.clone(), draft, ..Context::default() };
-                context.settle();
+                context.settle().expect("short values");
                 let properties: Vec<_> = context.properties().map(|(name, value)| format!("{name}={value}")).collect();
                 (context.field(Field::UserId).map(str::to_owned), properties)
             });

@@ -79,7 +79,7 @@ fn lists() {
     }
     check(Path::Enabled, "userId=7", &["p1"], Some(&[a.clone(), b.clone()]));
     check(Path::All, "", &["p1"], Some(&[a_off, b.clone()]));
-    check(Path::All, "", &["default", "x"], Some(&[z.clone()]));
+    check(Path::All, "", &["default", "x"], Some(std::slice::from_ref(&z)));
     check(Path::Enabled, "", &["default"], Some(&[]));
     check(Path::All, "", &["nowhere"], Some(&[]));
 }
@@ -87,7 +87,7 @@ fn lists() {
 #[test]
 fn one() {
     let a = object("a", true, RED, false);
-    check(Path::One("a"), "userId=7", &["*"], Some(&[a.clone()]));
+    check(Path::One("a"), "userId=7", &["*"], Some(std::slice::from_ref(&a)));
     check(Path::One("a"), "userId=7", &["p1"], Some(&[a]));
     check(Path::One("a"), "", &["*"], Some(&[object("a", false, DISABLED, false)]));
     check(Path::One("b"), "", &["*"], Some(&[object("b", true, RED, true)]));

@@ -2,6 +2,7 @@
 
 mod answers;
 mod dependencies;
+mod hostile;
 mod incremental;
 mod malformed;
 mod strategies;
