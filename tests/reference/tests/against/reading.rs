@@ -99,7 +99,7 @@ fn check_body(body: &[u8]) -> bool {
     let ours = Context::from_json(body);
     let ours = ours.map(|context| ours_of(&context, theirs.as_ref().ok())).map_err(|error| match error {
         BadContext::NotAnObject | BadContext::ContextNotAnObject => Refused::Shape,
-        BadContext::NotJson | BadContext::Query => Refused::Text,
+        BadContext::NotJson | BadContext::Query | BadContext::ValueTooLong => Refused::Text,
     });
     if is_broken_without_an_object(body) {
         assert!(ours.is_err() && theirs.is_err(), "{ours:?}, {theirs:?}; the body was {body:?}");
