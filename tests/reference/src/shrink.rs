@@ -16,8 +16,11 @@ pub struct Case {
     pub context: Value,
 }
 
-/// The smallest case that still fails, reached by single removals.
+/// The smallest case that still fails, reached by single removals; the case itself if it does not fail alone.
 pub fn shrink(mut case: Case, fails: impl Fn(&Case) -> bool) -> Case {
+    if !fails(&case) {
+        return case;
+    }
     loop {
         let before = case.clone();
         while let Some(smaller) = halves(&case).into_iter().find(|smaller| fails(smaller)) {

@@ -130,6 +130,22 @@ fn draws_of_one_request_are_independent() {
     check(with_variant, half * 0.7, |answer| answer.variant == "c");
 }
 
+/// The reference draws once for on or off and once more for the variant; brink's variant comes from the
+/// strategy that turned the feature on.
+#[test]
+fn the_strategy_that_matched_gives_the_variant() {
+    let mut with_variants = random(50);
+    with_variants["variants"] = json!([{"name": "a", "weight": 1}]);
+    let first = feature(json!([with_variants, {"name": "default"}]), json!([{"name": "b", "weight": 1}]));
+    check(first.clone(), 49.0 / 99.0, |answer| answer.enabled && answer.variant == "a");
+    check(first, 50.0 / 99.0, |answer| answer.enabled && answer.variant == "b");
+    let alone = feature(json!([random(50)]), variants("random"));
+    check(alone, 49.0 / 99.0, |answer| {
+        assert_eq!(answer.enabled, answer.variant_enabled, "on without a variant, or off with one");
+        answer.enabled
+    });
+}
+
 #[test]
 fn features_of_one_request_draw_independently() {
     let named = |name: &str| {
