@@ -231,3 +231,47 @@ fn malformed(features: &[Arc<Feature>]) -> Box<[Malformed]> {
     };
     features.iter().filter_map(of).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::environment;
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn feature(name: &str, segment: i64, values: &[&str]) -> Value {
+        let constraint = json!({"contextName": "plan", "operator": "IN", "values": values});
+        let strategy = json!({"name": "default", "segments": [segment], "constraints": [constraint]});
+        json!({"name": name, "enabled": true, "strategies": [strategy]})
+    }
+
+    /// Which features were taken over from the engine before.
+    fn kept(before: &Engine, after: &Engine) -> Vec<String> {
+        let is_kept = |linked: &&Linked| {
+            let before = before.tables.find(&linked.feature.name);
+            before.is_some_and(|before| Arc::ptr_eq(&before.feature, &linked.feature))
+        };
+        let features = after.tables.features.iter().filter(is_kept);
+        features.map(|linked| linked.feature.name.to_string()).collect()
+    }
+
+    #[test]
+    fn only_what_changed_is_compiled_again() {
+        let features =
+            |value| json!([feature("a", 1, &["x"]), feature("b", 2, &[value]), feature("c", 3, &["x"])]);
+        let segments = |operator| json!([{"id": 1, "constraints": []}, {"id": 2, "constraints": [{"contextName": "a", "operator": operator, "values": ["x"]}]}]);
+        let first = Engine::compile(&environment(features("x"), segments("IN")), None);
+        let same = Engine::compile(&environment(features("x"), segments("IN")), Some(&first));
+        assert_eq!(kept(&first, &same), ["a", "b", "c"]);
+        let changed = Engine::compile(&environment(features("y"), segments("IN")), Some(&first));
+        assert_eq!(kept(&first, &changed), ["a", "c"]);
+        let other_segment = Engine::compile(&environment(features("x"), segments("NOT_IN")), Some(&first));
+        assert_eq!(kept(&first, &other_segment), ["a", "c"]);
+    }
+
+    #[test]
+    fn equal_constraints_are_one() {
+        let features = json!([feature("a", 1, &["x"]), feature("b", 1, &["x"]), feature("c", 1, &["y"])]);
+        let engine = Engine::compile(&environment(features, json!([{"id": 1, "constraints": []}])), None);
+        assert_eq!(engine.tables.constraints.len(), 2);
+    }
+}
