@@ -4,8 +4,8 @@
 
 use crate::dice::Dice;
 use crate::palette::{
-    ADDRESSES, DATE_LETTERS, DATES, FIELDS, NETWORK_LETTERS, NUMBER_LETTERS, PROPERTIES, Palette,
-    TEXT_LETTERS, VERSION_LETTERS,
+    ADDRESSES, DATE_LETTERS, DATES, FIELDS, NETWORK_LETTERS, NUMBER_LETTERS, PARAMETER_LETTERS, PROPERTIES,
+    Palette, TEXT_LETTERS, VERSION_LETTERS,
 };
 use serde_json::{Map, Value, json};
 
@@ -36,7 +36,13 @@ pub fn misspelt_context(dice: &mut Dice) -> Value {
         ((*name).to_owned(), json!(dice.misspelt(value, letters)))
     };
     let properties: Map<String, Value> = PROPERTIES.iter().zip(letters).map(property).collect();
-    json!({"currentTime": time(dice), "properties": properties})
+    let mut id = || {
+        let id = dice.one(&["1", "7", "a", "", "10.1.2.3"]);
+        dice.misspelt(id, PARAMETER_LETTERS)
+    };
+    let ids = [id(), id(), id()];
+    json!({"userId": ids[0], "sessionId": ids[1], "remoteAddress": ids[2], "currentTime": time(dice),
+        "properties": properties})
 }
 
 fn field_value(dice: &mut Dice, palette: &Palette, field: &str) -> String {

@@ -44,6 +44,8 @@ pub const TEXTS: &[&str] = &[
     "İ",
     "ſ",
     "ΟΔΟΣ",
+    "\u{a0}7",
+    "nul\u{0}",
     "ǅ",
     "true",
     "",
@@ -172,6 +174,11 @@ pub const NETWORK_LETTERS: &str = "0123456789abcdef:./+- ";
 pub const PATTERN_LETTERS: &str = "ab.*+?[](){}|^$1\\-,:é";
 /// Texts; lower case of some depends on what is next to them.
 pub const TEXT_LETTERS: &str = "aAßſİΣσςǅé \"\\,";
+
+/// Percentages.
+pub const PERCENTAGE_LETTERS: &str = "0123456789+-. %٣";
+/// Parameters that are names or lists.
+pub const PARAMETER_LETTERS: &str = "aA\"\"\\\\ :,é\u{a0}\u{0}\n17";
 
 /// Properties the contexts carry, each with the list its values mostly come from.
 pub const PROPERTIES: &[(&str, &[&str])] = &[

@@ -1,6 +1,6 @@
 //! Random constraints: every operator, on every field, with values of the right form, of another, or of none.
 
-use super::Plan;
+use super::{Plan, strategy};
 use crate::dice::Dice;
 use crate::palette::{
     ADDRESSES, DATE_LETTERS, DATES, FIELDS, NETWORK_LETTERS, NUMBER_LETTERS, NUMBERS, PATTERN_LETTERS,
@@ -161,6 +161,7 @@ pub fn misspelt(dice: &mut Dice) -> Value {
         Family::Text => ("plan", "values", TEXTS, TEXT_LETTERS),
         Family::Number => ("age", "value", NUMBER_VALUES, NUMBER_LETTERS),
     };
+    let field = if dice.percent(10) { strategy::misspelt_name(dice, field) } else { field.to_owned() };
     let value = dice.one(values);
     let value = dice.misspelt(value, alphabet);
     let value = if key == "values" { json!([value]) } else { json!(value) };

@@ -2,7 +2,7 @@
 
 use super::{Plan, constraint, variant};
 use crate::dice::Dice;
-use crate::palette::ADDRESSES;
+use crate::palette::{ADDRESSES, NETWORK_LETTERS, PARAMETER_LETTERS, PERCENTAGE_LETTERS};
 use serde_json::{Map, Value, json};
 
 const NAMES: &[&str] = &[
@@ -48,6 +48,37 @@ const RARE_HOSTS: &[&str] = &["quo\"te", "slash\\", "a\\ , b"];
 pub fn strategies(dice: &mut Dice, plan: &Plan, feature: &str) -> Value {
     let count = if dice.percent(10) { 0 } else { 1 + dice.below(4) };
     Value::Array((0..count).map(|_| strategy(dice, plan, feature)).collect())
+}
+
+/// One strategy with parameters that are nearly right.
+pub fn misspelt(dice: &mut Dice) -> Value {
+    let name = dice.one(NAMES);
+    let percentage = dice.one(PERCENTAGES);
+    let percentage = dice.misspelt(percentage, PERCENTAGE_LETTERS);
+    let addresses = dice.one(&["10.0.0.0/8, 1.2.3.4", "::1", "10.0.0.1,,bad"]);
+    let addresses = dice.misspelt(addresses, NETWORK_LETTERS);
+    let mut parameter = |list: &[&str]| {
+        let text = dice.one(list);
+        misspelt_name(dice, text)
+    };
+    let parameters = json!({
+        "rollout": percentage,
+        "percentage": percentage,
+        "stickiness": parameter(&["default", "userId", "plan", "größe"]),
+        "groupId": parameter(&["", "group", "a:b"]),
+        "userIds": parameter(&["", "a, b", "1,2", "\u{a0}7"]),
+        "IPs": addresses,
+        "hostNames": parameter(&["", "a, b"]),
+    });
+    json!({"name": name, "parameters": parameters})
+}
+
+/// A name of a field or group that is nearly right.
+///
+/// Left out: a quote after a backslash. The reference takes the pair for an escape; in brink every quote here
+/// makes the feature malformed (evaluation.md 12).
+pub fn misspelt_name(dice: &mut Dice, name: &str) -> String {
+    dice.misspelt(name, PARAMETER_LETTERS).replace("\\\"", "\"")
 }
 
 /// A stickiness: mostly one of the usual, rarely a draw or one that cannot be.

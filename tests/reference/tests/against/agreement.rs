@@ -34,7 +34,7 @@ fn values_that_are_nearly_right() {
     }
     print(settings, &tally);
     if settings.states >= usual {
-        assert_eq!(tally.skipped, 0, "{tally:?}");
+        assert!(tally.skipped_share() < SKIPPED_SHARE_MAX, "{tally:?}");
         let malformed = tally.malformed as f64 / tally.features as f64;
         assert!((0.1..0.6).contains(&malformed), "{tally:?}");
     }

@@ -55,6 +55,28 @@ fn negative_weights_count_as_nothing() {
     }
 }
 
+/// The largest weights there can be, up to a sum that just fits 32 bits.
+#[test]
+fn large_weights() {
+    let largest = i64::from(i32::MAX);
+    for weights in [&[largest, largest, 1][..], &[0, largest], &[1, largest, 0, largest], &[1, 1_000_000_000]]
+    {
+        for user in 0..50 {
+            let context = json!({"userId": user.to_string()});
+            assert_eq!(ours(&with_weights(weights), &context), theirs(&with_weights(weights), &context));
+        }
+    }
+}
+
+/// A document may have larger weights than the reference can read, in sum or alone.
+#[test]
+fn weights_beyond_32_bits() {
+    for weights in [&[i64::MAX, i64::MAX, 1][..], &[0, i64::MAX], &[i64::MIN, 5_000_000_000]] {
+        let answer = ours(&with_weights(weights), &json!({"userId": "1"}));
+        assert!(answer.enabled && answer.variant_enabled, "{weights:?}");
+    }
+}
+
 /// The reference takes it for a part of its rule; for brink the feature is malformed.
 #[test]
 fn rule_text_in_a_value_is_malformed() {
