@@ -78,7 +78,11 @@ pub fn misspelt(dice: &mut Dice) -> Value {
 /// Left out: a quote after a backslash. The reference takes the pair for an escape; in brink every quote here
 /// makes the feature malformed (evaluation.md 12).
 pub fn misspelt_name(dice: &mut Dice, name: &str) -> String {
-    dice.misspelt(name, PARAMETER_LETTERS).replace("\\\"", "\"")
+    let mut name = dice.misspelt(name, PARAMETER_LETTERS);
+    while name.contains("\\\"") {
+        name = name.replace("\\\"", "\"");
+    }
+    name
 }
 
 /// A stickiness: mostly one of the usual, rarely a draw or one that cannot be.

@@ -5,6 +5,8 @@ use brink_reference::tally::Tally;
 
 /// Share of answers that may be left out because of a draw, lest the test hollows itself out.
 const SKIPPED_SHARE_MAX: f64 = 0.15;
+/// A long run says how far it is after so many states.
+const STATES_PER_NOTE: usize = 1_000;
 /// Comparisons a run of the usual length must reach.
 const COMPARED_MIN: u64 = 100_000;
 
@@ -13,8 +15,11 @@ fn random_states_and_contexts() {
     let usual = 300;
     let settings = Settings::from_environment(usual);
     let mut tally = Tally::default();
-    for seed in settings.seeds() {
+    for (at, seed) in settings.seeds().enumerate() {
         run_state(seed, &mut tally);
+        if (at + 1) % STATES_PER_NOTE == 0 {
+            println!("{} states, {} comparisons so far", at + 1, tally.compared);
+        }
     }
     print(settings, &tally);
     if settings.states >= usual {
