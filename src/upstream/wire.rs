@@ -4,6 +4,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use chrono::{DateTime, Datelike, Timelike};
 use serde::Serialize;
 
 use super::headers::COMPATIBLE_VERSION;
@@ -95,31 +96,19 @@ impl Registration {
 /// RFC 3339 in UTC with nanoseconds, `2026-11-21T02:22:40.637423266Z`. Times before 1970 become 1970.
 fn rfc3339(time: SystemTime) -> String {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    let (year, month, day) = civil_date(days);
+    let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+    let utc = DateTime::from_timestamp(seconds, since.subsec_nanos()).unwrap_or_default();
+    let (date, time) = (utc.date_naive(), utc.time());
     format!(
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:09}Z",
-        second / 3600,
-        second / 60 % 60,
-        second % 60,
-        since.subsec_nanos()
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z",
+        date.year(),
+        date.month(),
+        date.day(),
+        time.hour(),
+        time.minute(),
+        time.second(),
+        time.nanosecond()
     )
-}
-
-/// Year, month and day of a number of days since 1970-01-01, in the proleptic Gregorian calendar.
-///
-/// Years are counted from March, so that the leap day comes last and months follow a linear rule.
-fn civil_date(days_since_1970: u64) -> (u64, u64, u64) {
-    const DAYS_PER_ERA: u64 = 146_097;
-    const DAYS_FROM_0000_03_01: u64 = 719_468;
-    let days = days_since_1970 + DAYS_FROM_0000_03_01;
-    let (era, day_of_era) = (days / DAYS_PER_ERA, days % DAYS_PER_ERA);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]
@@ -173,7 +162,9 @@ mod tests {
             (47_541, (2100, 3, 1)),
         ];
         for (days, date) in cases {
-            assert_eq!(civil_date(days), date, "day {days}");
+            let (year, month, day): (u64, u64, u64) = date;
+            let written = rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(days * 86_400));
+            assert_eq!(written, format!("{year:04}-{month:02}-{day:02}T00:00:00.000000000Z"), "day {days}");
         }
         assert_eq!(
             rfc3339(SystemTime::UNIX_EPOCH - Duration::from_secs(5)),
