@@ -6,7 +6,7 @@
 use std::{
     cell::{Cell, RefCell},
     future::poll_fn,
-    net::TcpListener,
+    net::{Shutdown, TcpListener},
     panic::AssertUnwindSafe,
     rc::Rc,
     sync::Arc,
@@ -15,6 +15,7 @@ use std::{
 };
 
 use futures_lite::FutureExt;
+use socket2::SockRef;
 
 use crate::{
     driver::{Driver, Sock},
@@ -113,7 +114,13 @@ pub async fn run<D: Driver, S: Service>(shard: Rc<Shard<S>>, listener: TcpListen
     shard.tick();
     D::spawn(tick::<D, S>(Rc::clone(&shard)));
     D::spawn(empty_mailbox(Rc::clone(&shard), mailbox));
+    let port = listener.try_clone();
     accept::<D, S>(&shard, listener).await;
+    // A ring keeps its sockets for some milliseconds after its process has ended, but one that was shut down
+    // does not hold the port: a successor can listen at once.
+    if let Ok(port) = port {
+        let _ = SockRef::from(&port).shutdown(Shutdown::Both);
+    }
     // The listener is closed; what is open gets the time that is left.
     while !shard.drained() {
         D::sleep(Duration::from_millis(2)).await;
