@@ -59,6 +59,7 @@ fn bind_all(address: SocketAddr, count: usize) -> io::Result<Vec<TcpListener>> {
     (0..count).map(|_| listen(bound)).collect()
 }
 
+#[expect(clippy::disallowed_methods, reason = "listeners are bound before there are shards")]
 fn bind_patiently(probe: &Socket, address: SocketAddr) -> io::Result<()> {
     for _ in 1..PROBES_MAX {
         match probe.bind(&address.into()) {
@@ -121,6 +122,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a plain thread")]
     fn a_port_that_becomes_free_in_time_is_taken() {
         let former = bind(LOOPBACK, 0, 1).expect("a free port");
         let port = former[0].local_addr().expect("bound").port();
