@@ -25,7 +25,9 @@ use crate::{
     limits::{ASKS_MAX, BODY_TIMEOUT, HEAD_TIMEOUT, SEND_TIMEOUT},
     messages::Ask,
     observe::log,
-    offline, probe,
+    offline,
+    pages::{self, PAGE_ASKS_MAX},
+    probe,
     serve::{Desk, Edge, Rules},
     signals,
     sync::{self, Sync},
@@ -114,7 +116,12 @@ fn serve_offline(
     let keys = KeyHasher::new(rand::random());
     let tokens = offline_tokens(settings, keys);
     let (ask, asks) = bounded(ASKS_MAX);
-    let pool = open(config, move |rules| Edge::new(rules, keys, Desk::offline(ask.clone()), rand::random()))?;
+    let (page_ask, page_asks) = bounded(PAGE_ASKS_MAX);
+    let control_asks = ask.clone();
+    let pool = open(config, move |rules| {
+        let desk = Desk::offline(ask.clone()).with_pages(page_ask.clone());
+        Edge::new(rules, keys, desk, rand::random())
+    })?;
     let setup = offline::Setup {
         path: settings.bootstrap_file.clone(),
         document,
@@ -124,6 +131,8 @@ fn serve_offline(
         asks,
     };
     let control = offline::start(setup)?;
+    let sources = pages::Sources { broadcast: pool.broadcast().clone(), control: control_asks };
+    let _pages = pages::start(sources, page_asks)?;
     until_stopped(pool, &control, signals, &config.stopping)
 }
 
@@ -154,7 +163,12 @@ fn serve_edge(config: &Config, settings: &settings::Edge, signals: signals::Bloc
     }
     settings.pretrusted_tokens.iter().for_each(|token| registry.add_pretrusted(token));
     let (ask, asks) = bounded::<Ask>(ASKS_MAX);
-    let pool = open(config, move |rules| Edge::new(rules, keys, Desk::edge(ask.clone()), rand::random()))?;
+    let (page_ask, page_asks) = bounded(PAGE_ASKS_MAX);
+    let control_asks = ask.clone();
+    let pool = open(config, move |rules| {
+        let desk = Desk::edge(ask.clone()).with_pages(page_ask.clone());
+        Edge::new(rules, keys, desk, rand::random())
+    })?;
     let setup = sync::Setup {
         registry,
         interval: settings.features_refresh_interval,
@@ -164,6 +178,8 @@ fn serve_edge(config: &Config, settings: &settings::Edge, signals: signals::Bloc
         seed: rand::random(),
     };
     let control = Sync::start(setup)?;
+    let sources = pages::Sources { broadcast: pool.broadcast().clone(), control: control_asks };
+    let _pages = pages::start(sources, page_asks)?;
     until_stopped(pool, &control, signals, &config.stopping)
 }
 

@@ -10,6 +10,7 @@ pub mod limits;
 pub mod messages;
 pub mod observe;
 pub mod offline;
+pub mod pages;
 pub mod probe;
 pub mod publish;
 pub mod serve;

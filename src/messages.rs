@@ -4,12 +4,13 @@
 //! [`Ask::Encode`], tries again with the next request). Control to shard: snapshots (newest only) and
 //! [`Verdict`]s, each the answer to one ticket.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use brink_shards::TicketId;
 
 use crate::{
     features::compress::Coding,
+    pages::Document,
     tokens::{key::TokenKey, scope::Scope, token::Token},
 };
 
@@ -42,6 +43,10 @@ pub enum Ask {
     },
 }
 
+/// Told to every shard.
+#[derive(Debug, Clone)]
+pub enum Notice {}
+
 /// A waiting request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiter {
@@ -70,4 +75,6 @@ pub enum Verdict {
         /// Its status, if it answered with one.
         status: Option<u16>,
     },
+    /// The document that was asked for.
+    Page(Arc<Document>),
 }

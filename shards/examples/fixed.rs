@@ -13,6 +13,7 @@ struct Fixed(Shared);
 impl Service for Fixed {
     type State = ();
     type Answer = ();
+    type Notice = ();
 
     fn apply(&mut self, (): ()) {}
 

@@ -13,7 +13,7 @@ use std::{
     mem::{self, MaybeUninit},
     net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
         limits::{BODY_BYTES_MAX, HEADERS_MAX},
     },
     output::Output,
-    service::{Attempt, Call, Outcome, Request, RequestBody, Service, is_head_only},
+    service::{Answered, Attempt, Call, Outcome, Request, RequestBody, Service, Written, is_head_only},
     stats::Stats,
     ticket::{Board, TicketId},
 };
@@ -41,6 +41,8 @@ pub struct Host<'h, S: Service> {
     pub peer: IpAddr,
     /// Answers are the last of their connection.
     pub draining: bool,
+    /// What time it is, for measuring.
+    pub clock: fn() -> Instant,
 }
 
 /// What the connection wants next, after the output has been sent.
@@ -105,6 +107,8 @@ pub struct Connection {
     held: Vec<u8>,
     /// Requests handled; tells one partial request from the next.
     pub requests: u64,
+    /// When the head of the request was complete that is not answered yet.
+    began: Option<Instant>,
 }
 
 impl Connection {
@@ -210,6 +214,7 @@ impl Connection {
             }
             HeadProgress::Complete { consumed, head } => (consumed, head),
         };
+        self.began = Some((host.clock)());
         let after = input.get(consumed..).unwrap_or(&[]);
         let whole = match head.framing {
             Framing::None => Some(&after[..0]),
@@ -282,7 +287,8 @@ impl Connection {
     ) -> bool {
         let start = host.output.bytes.len();
         let may_read = body == RequestBody::Expected;
-        match ask(head, body, true, Attempt::First, host) {
+        let (outcome, written) = ask(head, body, true, Attempt::First, host);
+        match outcome {
             Some(Outcome::ReadBody) if may_read => return true,
             Some(Outcome::Wait(ticket, _)) => {
                 // The answer may come before the body: read the body first, ask again then.
@@ -293,7 +299,7 @@ impl Connection {
                 self.refuse(413, host);
             }
             Some(Outcome::Replied) => {
-                self.replied(host);
+                self.replied(written, host);
                 self.stage = Stage::Closing { linger: true };
             }
             Some(Outcome::ReadBody) | None => self.panicked(start, host),
@@ -323,9 +329,10 @@ impl Connection {
     ) -> Option<(TicketId, Duration)> {
         let start = host.output.bytes.len();
         let closes = !head.keep_alive || host.draining;
-        match ask(head, RequestBody::Complete(body), closes, attempt, host) {
+        let (outcome, written) = ask(head, RequestBody::Complete(body), closes, attempt, host);
+        match outcome {
             Some(Outcome::Replied) => {
-                self.replied(host);
+                self.replied(written, host);
                 self.stage = if closes { Stage::Closing { linger: false } } else { Stage::Head };
             }
             Some(Outcome::Wait(ticket, limit)) => return Some((ticket, limit)),
@@ -334,9 +341,13 @@ impl Connection {
         None
     }
 
-    fn replied<S: Service>(&mut self, host: &Host<'_, S>) {
+    fn replied<S: Service>(&mut self, written: Written, host: &mut Host<'_, S>) {
         host.stats.requests.increment();
         self.requests += 1;
+        let now = (host.clock)();
+        let took = self.began.take().map_or(Duration::ZERO, |began| now.saturating_duration_since(began));
+        let Written { status, body_bytes } = written;
+        host.service.answered(&Answered { status, body_bytes, took });
     }
 
     fn wait(&mut self, partial: impl Into<Box<Partial>>, ticket: TicketId, limit: Duration) {
@@ -358,14 +369,14 @@ impl Connection {
     }
 }
 
-/// Asks the handler; `None` if it panicked.
+/// Asks the handler; no outcome if it panicked.
 fn ask<S: Service>(
     head: &Head<'_>,
     body: RequestBody<'_>,
     closes: bool,
     attempt: Attempt<S::Answer>,
     host: &mut Host<'_, S>,
-) -> Option<Outcome> {
+) -> (Option<Outcome>, Written) {
     let request = Request { head, body, peer: host.peer };
     let mut call = Call {
         attempt,
@@ -376,9 +387,11 @@ fn ask<S: Service>(
         tickets: host.tickets,
         output: host.output,
         date: host.date,
+        written: Written::default(),
     };
     let service = &mut *host.service;
-    catch_unwind(AssertUnwindSafe(|| service.handle(&request, &mut call))).ok()
+    let outcome = catch_unwind(AssertUnwindSafe(|| service.handle(&request, &mut call))).ok();
+    (outcome, call.written)
 }
 
 fn connection_header(head: &Head<'_>, closes: bool) -> ConnectionHeader {

@@ -3,7 +3,10 @@
 //! For tests and benches of services and of the connection logic: the same code as on a shard, without ring,
 //! thread or clock. Time does not pass by itself; deadlines are the caller's to call.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use crate::{
     connection::{Connection, Host, Step},
@@ -120,6 +123,7 @@ impl<S: Service> Loopback<S> {
             shard: 0,
             peer: self.peer,
             draining: self.draining,
+            clock: Instant::now,
         };
         self.step = step(&mut self.connection, &mut host);
         // A socket that takes everything at once and never fails.

@@ -11,9 +11,11 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 use crate::{bell::Bell, service::Service, ticket::TicketId};
 
 /// What a shard is told, apart from states.
-pub(crate) enum Order<A> {
+pub(crate) enum Order<A, N> {
     /// From whoever does the outside work: the request that holds this ticket may go on.
     Answer(TicketId, A),
+    /// From anyone: something every shard is told.
+    Notice(N),
     /// From the pool: the process will stop.
     AnnounceStop,
     /// From the pool: accept no more, finish what is open, end at the latest then.
@@ -25,14 +27,14 @@ struct Lane<S: Service> {
     states: Sender<S::State>,
     /// The same channel's other end: the publisher takes out an unread older state to put in a newer one.
     unread: Receiver<S::State>,
-    orders: Sender<Order<S::Answer>>,
+    orders: Sender<Order<S::Answer, S::Notice>>,
     bell: Arc<Bell>,
 }
 
 /// The receiving side; the shard's own.
 pub(crate) struct Mailbox<S: Service> {
     pub states: Receiver<S::State>,
-    pub orders: Receiver<Order<S::Answer>>,
+    pub orders: Receiver<Order<S::Answer, S::Notice>>,
     pub bell: Arc<Bell>,
 }
 
@@ -73,7 +75,12 @@ impl<S: Service> Broadcast<S> {
         }
     }
 
-    pub(crate) fn order_all(&self, order: impl Fn() -> Order<S::Answer>) {
+    /// Tells every shard; states published before are applied when it hears this.
+    pub fn tell(&self, notice: &S::Notice) {
+        self.order_all(|| Order::Notice(notice.clone()));
+    }
+
+    pub(crate) fn order_all(&self, order: impl Fn() -> Order<S::Answer, S::Notice>) {
         for lane in &*self.lanes {
             lane.order(order());
         }
@@ -86,7 +93,7 @@ impl<S: Service> Broadcast<S> {
 }
 
 impl<S: Service> Lane<S> {
-    fn order(&self, order: Order<S::Answer>) {
+    fn order(&self, order: Order<S::Answer, S::Notice>) {
         // A shard that has ended needs no orders.
         let _ = self.orders.send(order);
         self.bell.ring();

@@ -19,6 +19,8 @@ pub trait Service: Sized + 'static {
     type State: Clone + Send + 'static;
     /// What answers a ticket.
     type Answer: Send + 'static;
+    /// What control threads tell every shard, in order, each exactly once.
+    type Notice: Clone + Send + 'static;
 
     /// A newer state arrived; requests from here on see it.
     fn apply(&mut self, state: Self::State);
@@ -26,14 +28,34 @@ pub trait Service: Sized + 'static {
     /// An answer arrived, before the request that waits for it is asked again.
     fn note(&mut self, answer: &Self::Answer);
 
+    /// A notice arrived; states published before it are applied.
+    fn told(&mut self, _notice: Self::Notice) {}
+
     /// Answers one request. Must not block, and must finish in well under a millisecond.
     fn handle(&mut self, request: &Request<'_>, call: &mut Call<'_, Self::Answer>) -> Outcome;
+
+    /// The request that was handled last is answered. Not called for requests that the codec refuses.
+    fn answered(&mut self, _answered: &Answered) {}
 
     /// The process is about to stop: readiness must turn negative while serving goes on.
     fn announce_stop(&mut self);
 
     /// Called about twice a second.
     fn tick(&mut self, now: &Now);
+
+    /// The shard has drained and ends: whatever is to be handed over must be handed over now.
+    fn ended(&mut self) {}
+}
+
+/// An answer, as it is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answered {
+    /// Status code.
+    pub status: u16,
+    /// Length of the body as sent, in bytes; also for HEAD, where it stays away.
+    pub body_bytes: usize,
+    /// From the end of the request's head to the end of the answer in our buffer, waiting included.
+    pub took: Duration,
 }
 
 /// What time it is; services read no clock themselves.
@@ -111,6 +133,15 @@ pub struct Call<'c, A> {
     pub(crate) tickets: &'c mut Board<A>,
     pub(crate) output: &'c mut Output,
     pub(crate) date: &'c DateCache,
+    /// Of the answer; set when it is begun and when it is sent.
+    pub(crate) written: Written,
+}
+
+/// What is known of an answer when it is written.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Written {
+    pub status: u16,
+    pub body_bytes: usize,
 }
 
 impl<A> Call<'_, A> {
@@ -136,12 +167,14 @@ impl<A> Call<'_, A> {
 
     /// Begins the answer.
     pub fn reply(&mut self, status: u16) -> Reply<'_> {
+        self.written = Written { status, body_bytes: 0 };
         Reply {
             head: HeadWriter::start(&mut self.output.bytes, self.version, status),
             tail: &mut self.output.tail,
             head_only: self.head_only,
             connection: self.connection,
             date: self.date,
+            body_bytes: &mut self.written.body_bytes,
         }
     }
 }
@@ -154,6 +187,7 @@ pub struct Reply<'c> {
     head_only: bool,
     connection: ConnectionHeader,
     date: &'c DateCache,
+    body_bytes: &'c mut usize,
 }
 
 impl Reply<'_> {
@@ -171,11 +205,13 @@ impl Reply<'_> {
 
     /// Adds length, date and connection headers and the body. For HEAD the body stays away.
     pub fn send(mut self, body: Body<'_>) -> Outcome {
-        match &body {
-            Body::None => {}
-            Body::Empty => self.head.content_length(0),
-            Body::Bytes(bytes) => self.head.content_length(bytes.len()),
-            Body::Shared(shared) => self.head.content_length(shared.len()),
+        *self.body_bytes = match &body {
+            Body::None | Body::Empty => 0,
+            Body::Bytes(bytes) => bytes.len(),
+            Body::Shared(shared) => shared.len(),
+        };
+        if !matches!(body, Body::None) {
+            self.head.content_length(*self.body_bytes);
         }
         let bytes = self.head.finish(self.date, self.connection);
         match body {

@@ -7,7 +7,7 @@ use std::{
     net::IpAddr,
     rc::Rc,
     task::{Context, Poll, ready},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -172,6 +172,7 @@ impl<D: Driver, S: Service> Session<D, S> {
             shard: shard.config.index,
             peer: self.peer,
             draining: shard.drain.is_set(),
+            clock: Instant::now,
         };
         self.step = step(&mut self.connection, &mut host);
         match output.send_with(|parts| self.socket.try_send(parts)) {

@@ -88,12 +88,13 @@ impl<S: Service> Shard<S> {
         self.service.borrow_mut().tick(&Now { elapsed, unix });
     }
 
-    fn obey(&self, order: Order<S::Answer>) {
+    fn obey(&self, order: Order<S::Answer, S::Notice>) {
         match order {
             Order::Answer(ticket, answer) => {
                 self.service.borrow_mut().note(&answer);
                 self.tickets.borrow_mut().answer(ticket, answer);
             }
+            Order::Notice(notice) => self.service.borrow_mut().told(notice),
             Order::AnnounceStop => self.service.borrow_mut().announce_stop(),
             Order::Drain(deadline) => {
                 self.drain_deadline.set(Some(deadline));
@@ -125,6 +126,7 @@ pub async fn run<D: Driver, S: Service>(shard: Rc<Shard<S>>, listener: TcpListen
     while !shard.drained() {
         D::sleep(Duration::from_millis(2)).await;
     }
+    shard.service.borrow_mut().ended();
 }
 
 async fn tick<D: Driver, S: Service>(shard: Rc<Shard<S>>) {

@@ -5,7 +5,7 @@
 use std::{net::IpAddr, rc::Rc, time::Duration};
 
 use brink_shards::{
-    Attempt, Body, Call, Outcome, Request, RequestBody, Service, Shared, http::date::DateCache,
+    Answered, Attempt, Body, Call, Outcome, Request, RequestBody, Service, Shared, http::date::DateCache,
     loopback::Loopback,
 };
 use proptest::prelude::*;
@@ -19,11 +19,14 @@ const WAIT: Duration = Duration::from_secs(6);
 struct Toy {
     large: Shared,
     noted: Vec<u32>,
+    /// Status and length of each answer.
+    answered: Vec<(u16, usize)>,
 }
 
 impl Service for Toy {
     type State = ();
     type Answer = u32;
+    type Notice = ();
 
     fn apply(&mut self, (): ()) {}
 
@@ -51,6 +54,10 @@ impl Service for Toy {
                 call.reply(200).send(Body::Bytes(&echo(request.head.method.as_str(), path, body)))
             }
         }
+    }
+
+    fn answered(&mut self, answered: &Answered) {
+        self.answered.push((answered.status, answered.body_bytes));
     }
 
     fn announce_stop(&mut self) {}
@@ -88,7 +95,7 @@ fn large() -> Vec<u8> {
 }
 
 fn connect() -> Loopback<Toy> {
-    Loopback::new(Toy { large: Rc::new(large().into()), noted: Vec::new() }, PEER)
+    Loopback::new(Toy { large: Rc::new(large().into()), noted: Vec::new(), answered: Vec::new() }, PEER)
 }
 
 fn get(path: &str) -> Vec<u8> {
@@ -522,4 +529,23 @@ fn more_small_answers_than_one_send_takes_come_in_order() {
     let path = format!("/{}", "p".repeat(500));
     let input = get(&path).repeat(1_000);
     check(&connection.exchange(&input), &fine(&echo("GET", &path, b"")).repeat(1_000));
+}
+
+#[test]
+fn every_answer_of_the_service_is_measured_once() {
+    let mut connection = connect();
+    connection.exchange(b"GET /a HTTP/1.1\r\nhost: h\r\n\r\nHEAD /large HTTP/1.1\r\nhost: h\r\n\r\n");
+    connection.exchange(b"POST /b HTTP/1.1\r\nhost: h\r\ncontent-length: 3\r\n\r\n");
+    connection.exchange(b"xyz");
+    connection.exchange(b"GET /wait HTTP/1.1\r\nhost: h\r\n\r\n");
+    let before = connection.service.answered.clone();
+    assert_eq!(before, [(200, 7), (200, LARGE_BYTES), (200, 11)]);
+    connection.time_out();
+    assert_eq!(connection.service.answered.last(), Some(&(503, 0)));
+    connection.exchange(b"GET /refuse HTTP/1.1\r\nhost: h\r\n\r\nnonsense\r\n\r\n");
+    assert_eq!(
+        connection.service.answered.len(),
+        before.len() + 2,
+        "what the codec refuses is not the service's"
+    );
 }

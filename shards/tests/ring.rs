@@ -41,6 +41,7 @@ struct Toy {
 impl Service for Toy {
     type State = u64;
     type Answer = u64;
+    type Notice = ();
 
     fn apply(&mut self, state: u64) {
         self.state = state;

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use brink_shards::{Call, Outcome, TicketId};
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Sender, bounded};
 
 use super::refusals::Refusals;
 use crate::{
     messages::{Ask, Verdict, Waiter},
+    pages::{Page, PageAsk},
     tokens::key::TokenKey,
 };
 
@@ -18,6 +19,7 @@ const WAIT: Duration = Duration::from_secs(6);
 /// Asks on behalf of requests.
 pub struct Desk {
     control: Sender<Ask>,
+    pages: Sender<PageAsk>,
     /// False in offline mode: there is nobody to ask about tokens.
     has_upstream: bool,
     refusals: Refusals,
@@ -32,7 +34,14 @@ impl Desk {
 
     /// A desk in offline mode, where a token is known or refused.
     pub fn offline(control: Sender<Ask>) -> Self {
-        Self { control, has_upstream: false, refusals: Refusals::default(), now_ms: 0 }
+        let (pages, _nobody) = bounded(0);
+        Self { control, pages, has_upstream: false, refusals: Refusals::default(), now_ms: 0 }
+    }
+
+    /// Sends requests for pages there. Without it there are none.
+    #[must_use]
+    pub fn with_pages(self, pages: Sender<PageAsk>) -> Self {
+        Self { pages, ..self }
     }
 
     /// Whether unknown tokens can be asked about at all.
@@ -47,12 +56,12 @@ impl Desk {
 
     /// Asks, and lets the request wait. `None` if the control thread has too much to do.
     pub fn ask(&self, call: &mut Call<'_, Verdict>, ask: impl FnOnce(Waiter) -> Ask) -> Option<Outcome> {
-        let ticket: TicketId = call.ticket();
-        if self.control.try_send(ask(Waiter { shard: call.shard(), ticket })).is_err() {
-            call.discard(ticket);
-            return None;
-        }
-        Some(Outcome::Wait(ticket, WAIT))
+        wait_for(call, |waiter| self.control.try_send(ask(waiter)).is_ok())
+    }
+
+    /// Asks for a page, and lets the request wait. `None` if too many are wanted.
+    pub fn ask_for(&self, call: &mut Call<'_, Verdict>, page: Page) -> Option<Outcome> {
+        wait_for(call, |waiter| self.pages.try_send(PageAsk { page, waiter }).is_ok())
     }
 
     /// Says something that needs no answer; false if there was no room.
@@ -72,4 +81,13 @@ impl Desk {
     pub fn tick(&mut self, elapsed: Duration) {
         self.now_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     }
+}
+
+fn wait_for(call: &mut Call<'_, Verdict>, send: impl FnOnce(Waiter) -> bool) -> Option<Outcome> {
+    let ticket: TicketId = call.ticket();
+    if send(Waiter { shard: call.shard(), ticket }) {
+        return Some(Outcome::Wait(ticket, WAIT));
+    }
+    call.discard(ticket);
+    None
 }

@@ -46,6 +46,8 @@ pub enum Failure {
     },
     /// The data of the token's scope is not decided yet. 503, empty.
     Loading,
+    /// A document cannot be made now. 503, empty.
+    Busy,
     /// No verdict about the token can be had now. 503 with JSON.
     NoVerdict {
         /// Status of upstream's answer, if there was one.
@@ -101,7 +103,7 @@ impl Failure {
             Self::NoEnvironment { scope } => {
                 reply.lines(JSON).send(Body::Bytes(&no_environment(replica.describe(scope))))
             }
-            Self::Loading => reply.lines(RETRY).send(Body::Empty),
+            Self::Loading | Self::Busy => reply.lines(RETRY).send(Body::Empty),
             Self::NoVerdict { status } => {
                 reply.lines(RETRY).lines(JSON).send(Body::Bytes(explanation(status).as_bytes()))
             }
@@ -121,7 +123,7 @@ impl Failure {
             Self::BodyOfWrongShape(_) => 422,
             Self::BodyTooLarge => 413,
             Self::NoEnvironment { .. } => 511,
-            Self::Loading | Self::NoVerdict { .. } | Self::NotReady => 503,
+            Self::Loading | Self::Busy | Self::NoVerdict { .. } | Self::NotReady => 503,
         }
     }
 }

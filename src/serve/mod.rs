@@ -38,11 +38,12 @@ pub use desk::Desk;
 use failure::Failure;
 use frontend::{Evaluator, Wanted};
 use replica::Replica;
-use route::Route;
+use route::{PageRoute, Route};
 
 use crate::{
     config::settings::{Endpoints, ProxyTrust, Server},
-    messages::Verdict,
+    messages::{Notice, Verdict},
+    pages::Page,
     snapshot::Snapshot,
     tokens::key::KeyHasher,
 };
@@ -117,8 +118,13 @@ impl Edge {
         }
         match route {
             Route::Unknown => Err(Failure::NotFound),
-            Route::Health | Route::Ready => self.backstage(route, request, call),
+            Route::Health | Route::Ready | Route::Page(_) => self.backstage(route, request, call),
             Route::Frontend(Wanted::All) if !self.rules.has_all => Err(Failure::NotFound),
+            Route::Metrics(_)
+            | Route::Register(_)
+            | Route::MetricsBulk
+            | Route::MetricsEdge
+            | Route::Heartbeat => Err(Failure::NotFound),
             Route::Features | Route::Feature(_) | Route::Frontend(_) => self.api(route, request, call),
         }
     }
@@ -132,6 +138,8 @@ impl Edge {
         route.check_method(&request.head.method)?;
         match route {
             Route::Health => Ok(backstage::health(call)),
+            Route::Page(PageRoute::Prometheus) => backstage::page(Page::Prometheus, &self.desk, call),
+            Route::Page(_) => Err(Failure::NotFound),
             _ if self.stopping || !self.replica.is_ready() => Err(Failure::NotReady),
             _ => Ok(backstage::ready(call)),
         }
@@ -172,6 +180,7 @@ impl Edge {
 impl Service for Edge {
     type State = Arc<Snapshot>;
     type Answer = Verdict;
+    type Notice = Notice;
 
     fn apply(&mut self, snapshot: Arc<Snapshot>) {
         self.replica = Replica::new(snapshot);
@@ -179,6 +188,10 @@ impl Service for Edge {
 
     fn note(&mut self, verdict: &Verdict) {
         self.desk.note(verdict);
+    }
+
+    fn told(&mut self, notice: Notice) {
+        match notice {}
     }
 
     fn handle(&mut self, request: &Request<'_>, call: &mut Call<'_, Verdict>) -> Outcome {

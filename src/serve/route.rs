@@ -13,12 +13,55 @@ pub enum Route<'p> {
     Feature(&'p str),
     /// `GET|POST /api/frontend`, `/api/proxy`, each also with `/all` or `/features/{name}`.
     Frontend(Wanted<'p>),
+    /// `POST /api/client/metrics`, and the frontend and proxy forms.
+    Metrics(Api),
+    /// `POST /api/client/register`, and the frontend and proxy forms.
+    Register(Api),
+    /// `POST /api/client/metrics/bulk`
+    MetricsBulk,
+    /// `POST /api/client/metrics/edge`
+    MetricsEdge,
+    /// `POST /api/client/edge-licensing/heartbeat`
+    Heartbeat,
     /// `GET /internal-backstage/health`, `GET /health`
     Health,
     /// `GET /internal-backstage/ready`, `GET /ready`
     Ready,
+    /// Another document below `GET /internal-backstage/`.
+    Page(PageRoute<'p>),
     /// Everything else.
     Unknown,
+}
+
+/// Whose form of a route is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Api {
+    /// Below `/api/client`: backend tokens.
+    Client,
+    /// Below `/api/frontend` or `/api/proxy`, or below their `/all`: frontend and backend tokens.
+    Frontend {
+        /// Goes with `--disable-all-endpoint`.
+        all: bool,
+    },
+}
+
+/// The documents of the backstage that are made on request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageRoute<'p> {
+    /// `metrics`, `prometheus`
+    Prometheus,
+    /// `metricsbatch`
+    MetricsBatch,
+    /// `features`
+    Features,
+    /// `features/{token}`, the token still percent-encoded.
+    FeaturesOf(&'p str),
+    /// `tokens`
+    Tokens,
+    /// `instancedata`
+    InstanceData,
+    /// `info`
+    Info,
 }
 
 impl<'p> Route<'p> {
@@ -37,21 +80,51 @@ impl<'p> Route<'p> {
     fn below_base(path: &'p str) -> Self {
         match path {
             "/api/client/features" => Self::Features,
+            "/api/client/metrics" => Self::Metrics(Api::Client),
+            "/api/client/register" => Self::Register(Api::Client),
+            "/api/client/metrics/bulk" => Self::MetricsBulk,
+            "/api/client/metrics/edge" => Self::MetricsEdge,
+            "/api/client/edge-licensing/heartbeat" => Self::Heartbeat,
             "/internal-backstage/health" | "/health" => Self::Health,
             "/internal-backstage/ready" | "/ready" => Self::Ready,
-            _ => match path.strip_prefix("/api/client/features/").and_then(single) {
-                Some(name) => Self::Feature(name),
-                None => Self::evaluated(path).map_or(Self::Unknown, Self::Frontend),
-            },
+            _ => Self::named(path)
+                .or_else(|| Self::page(path))
+                .or_else(|| Self::frontend(path))
+                .unwrap_or(Self::Unknown),
         }
     }
 
-    fn evaluated(path: &'p str) -> Option<Wanted<'p>> {
+    fn named(path: &'p str) -> Option<Self> {
+        path.strip_prefix("/api/client/features/").and_then(single).map(Self::Feature)
+    }
+
+    fn page(path: &'p str) -> Option<Self> {
+        let below = path.strip_prefix("/internal-backstage/")?;
+        let page = match below {
+            "metrics" | "prometheus" => PageRoute::Prometheus,
+            "metricsbatch" => PageRoute::MetricsBatch,
+            "features" => PageRoute::Features,
+            "tokens" => PageRoute::Tokens,
+            "instancedata" => PageRoute::InstanceData,
+            "info" => PageRoute::Info,
+            _ => PageRoute::FeaturesOf(below.strip_prefix("features/").and_then(single)?),
+        };
+        Some(Self::Page(page))
+    }
+
+    fn frontend(path: &'p str) -> Option<Self> {
         let below = path.strip_prefix("/api/frontend").or_else(|| path.strip_prefix("/api/proxy"))?;
         match below {
-            "" => Some(Wanted::Enabled),
-            "/all" => Some(Wanted::All),
-            _ => below.strip_prefix("/features/").and_then(single).map(Wanted::One),
+            "" => Some(Self::Frontend(Wanted::Enabled)),
+            "/all" => Some(Self::Frontend(Wanted::All)),
+            "/client/metrics" => Some(Self::Metrics(Api::Frontend { all: false })),
+            "/client/register" => Some(Self::Register(Api::Frontend { all: false })),
+            "/all/client/metrics" => Some(Self::Metrics(Api::Frontend { all: true })),
+            "/all/client/register" => Some(Self::Register(Api::Frontend { all: true })),
+            _ => below
+                .strip_prefix("/features/")
+                .and_then(single)
+                .map(|name| Self::Frontend(Wanted::One(name))),
         }
     }
 
@@ -59,7 +132,12 @@ impl<'p> Route<'p> {
     pub fn allow(&self) -> Option<&'static str> {
         match self {
             Self::Features | Self::Frontend(_) => Some("GET,HEAD,POST"),
-            Self::Feature(_) | Self::Health | Self::Ready => Some("GET,HEAD"),
+            Self::Feature(_) | Self::Health | Self::Ready | Self::Page(_) => Some("GET,HEAD"),
+            Self::Metrics(_)
+            | Self::Register(_)
+            | Self::MetricsBulk
+            | Self::MetricsEdge
+            | Self::Heartbeat => Some("POST"),
             Self::Unknown => None,
         }
     }
@@ -75,7 +153,7 @@ impl<'p> Route<'p> {
 
     /// Whether CORS headers are left away: nothing of the backstage is for browsers of other origins.
     pub fn is_backstage(&self) -> bool {
-        matches!(self, Self::Health | Self::Ready)
+        matches!(self, Self::Health | Self::Ready | Self::Page(_))
     }
 }
 
@@ -108,6 +186,21 @@ mod tests {
         check("/api/frontend/a", "", Route::Unknown);
         check("/api/frontends", "", Route::Unknown);
         check("/api/./client/features", "", Route::Unknown);
+        check("/api/client/metrics", "", Route::Metrics(Api::Client));
+        check("/api/client/metrics/", "", Route::Unknown);
+        check("/api/client/metrics/bulk", "", Route::MetricsBulk);
+        check("/api/client/metrics/edge", "", Route::MetricsEdge);
+        check("/api/client/edge-licensing/heartbeat", "", Route::Heartbeat);
+        check("/api/client/register", "", Route::Register(Api::Client));
+        check("/api/frontend/client/metrics", "", Route::Metrics(Api::Frontend { all: false }));
+        check("/api/proxy/all/client/metrics", "", Route::Metrics(Api::Frontend { all: true }));
+        check("/api/proxy/client/register", "", Route::Register(Api::Frontend { all: false }));
+        check("/api/frontend/all/client/register", "", Route::Register(Api::Frontend { all: true }));
+        check("/internal-backstage/metrics", "", Route::Page(PageRoute::Prometheus));
+        check("/foo/internal-backstage/prometheus", "/foo", Route::Page(PageRoute::Prometheus));
+        check("/internal-backstage/features/x", "", Route::Page(PageRoute::FeaturesOf("x")));
+        check("/internal-backstage/features/", "", Route::Unknown);
+        check("/metrics", "", Route::Unknown);
         check("/internal-backstage/health", "", Route::Health);
         check("/foo/internal-backstage/ready", "/foo", Route::Ready);
         check("/internal-backstage/ready", "/foo", Route::Unknown);
