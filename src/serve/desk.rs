@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use brink_shards::{Call, Outcome, TicketId};
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::Sender;
 
 use super::refusals::Refusals;
 use crate::{
@@ -19,7 +19,8 @@ const WAIT: Duration = Duration::from_secs(6);
 /// Asks on behalf of requests.
 pub struct Desk {
     control: Sender<Ask>,
-    pages: Sender<PageAsk>,
+    /// `None`: there are no pages.
+    pages: Option<Sender<PageAsk>>,
     /// False in offline mode: there is nobody to ask about tokens.
     has_upstream: bool,
     refusals: Refusals,
@@ -34,14 +35,13 @@ impl Desk {
 
     /// A desk in offline mode, where a token is known or refused.
     pub fn offline(control: Sender<Ask>) -> Self {
-        let (pages, _nobody) = bounded(0);
-        Self { control, pages, has_upstream: false, refusals: Refusals::default(), now_ms: 0 }
+        Self { control, pages: None, has_upstream: false, refusals: Refusals::default(), now_ms: 0 }
     }
 
     /// Sends requests for pages there. Without it there are none.
     #[must_use]
     pub fn with_pages(self, pages: Sender<PageAsk>) -> Self {
-        Self { pages, ..self }
+        Self { pages: Some(pages), ..self }
     }
 
     /// Whether unknown tokens can be asked about at all.
@@ -61,7 +61,8 @@ impl Desk {
 
     /// Asks for a page, and lets the request wait. `None` if too many are wanted.
     pub fn ask_for(&self, call: &mut Call<'_, Verdict>, page: Page) -> Option<Outcome> {
-        wait_for(call, |waiter| self.pages.try_send(PageAsk { page, waiter }).is_ok())
+        let pages = self.pages.as_ref()?;
+        wait_for(call, |waiter| pages.try_send(PageAsk { page, waiter }).is_ok())
     }
 
     /// Says something that needs no answer; false if there was no room.
