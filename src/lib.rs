@@ -13,6 +13,7 @@ pub mod offline;
 pub mod pages;
 pub mod probe;
 pub mod publish;
+pub mod report;
 pub mod serve;
 pub mod signals;
 pub mod snapshot;

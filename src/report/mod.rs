@@ -1,0 +1,13 @@
+//! The side that tells upstream what was used: blocking, on its own threads, never on a shard.
+//!
+//! ```text
+//!   shards --Bucket--> report thread (Ledger, Rounds) --piece--> upload-0..3 --post--> upstream
+//!                         ^   ^--------- answer ------------------/
+//!   sync: tokens, revisions
+//! ```
+
+pub mod answer;
+pub mod limits;
+pub mod pace;
+pub mod round;
+pub mod rounds;
