@@ -12,6 +12,7 @@ use crate::{
     features::compress::Coding,
     pages::Document,
     tokens::{key::TokenKey, scope::Scope, token::Token},
+    upstream::Relayed,
 };
 
 /// Asked by a shard.
@@ -41,6 +42,26 @@ pub enum Ask {
         /// Wanted form.
         coding: Coding,
     },
+    /// From the report thread: upstream answered 401 or 403 to a post with this token. Not answered; if lost, the
+    /// next such answer says it again.
+    Suspect {
+        /// The token.
+        key: TokenKey,
+    },
+}
+
+/// Asked by a shard of the relay threads: a heartbeat of an edge below us, to be passed on as it is (upstream.md 11).
+/// Answered by [`Verdict::Relayed`] or [`Verdict::Unavailable`]; if lost, the ticket times out.
+#[derive(Debug)]
+pub struct Heartbeat {
+    /// The caller's, sent to upstream.
+    pub token: Token,
+    /// As on the request line.
+    pub query: Option<String>,
+    /// As it came.
+    pub body: Vec<u8>,
+    /// Who waits.
+    pub waiter: Waiter,
 }
 
 /// Told to every shard.
@@ -77,4 +98,6 @@ pub enum Verdict {
     },
     /// The document that was asked for.
     Page(Arc<Document>),
+    /// Upstream's answer to the call that was to be passed on.
+    Relayed(Arc<Relayed>),
 }

@@ -50,9 +50,6 @@ pub const BUCKETS_PER_SHARD: usize = 4;
 /// Heartbeats that wait for a thread; beyond it the request is answered 503. An edge sends one every minute or two.
 pub const RELAYS_MAX: usize = 64;
 
-/// Longest heartbeat answer that is relayed. The known ones have 30 bytes.
-pub const RELAYED_BYTES_MAX: u64 = 64 * 1024;
-
 /// Questions of the pages thread that were not picked up.
 pub const INQUIRIES_MAX: usize = 16;
 

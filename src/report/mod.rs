@@ -9,5 +9,7 @@
 pub mod answer;
 pub mod limits;
 pub mod pace;
+pub mod relay;
 pub mod round;
 pub mod rounds;
+pub mod standing;

@@ -7,7 +7,7 @@ use crossbeam_channel::Sender;
 
 use super::refusals::Refusals;
 use crate::{
-    messages::{Ask, Verdict, Waiter},
+    messages::{Ask, Heartbeat, Verdict, Waiter},
     pages::{Page, PageAsk},
     tokens::key::TokenKey,
 };
@@ -21,6 +21,8 @@ pub struct Desk {
     control: Sender<Ask>,
     /// `None`: there are no pages.
     pages: Option<Sender<PageAsk>>,
+    /// `None`: there is no upstream that a heartbeat could be passed on to.
+    relay: Option<Sender<Heartbeat>>,
     /// False in offline mode: there is nobody to ask about tokens.
     has_upstream: bool,
     refusals: Refusals,
@@ -35,13 +37,31 @@ impl Desk {
 
     /// A desk in offline mode, where a token is known or refused.
     pub fn offline(control: Sender<Ask>) -> Self {
-        Self { control, pages: None, has_upstream: false, refusals: Refusals::default(), now_ms: 0 }
+        Self {
+            control,
+            pages: None,
+            relay: None,
+            has_upstream: false,
+            refusals: Refusals::default(),
+            now_ms: 0,
+        }
     }
 
     /// Sends requests for pages there. Without it there are none.
     #[must_use]
     pub fn with_pages(self, pages: Sender<PageAsk>) -> Self {
         Self { pages: Some(pages), ..self }
+    }
+
+    /// Passes heartbeats on there. Without it there is no such route.
+    #[must_use]
+    pub fn with_relay(self, relay: Sender<Heartbeat>) -> Self {
+        Self { relay: Some(relay), ..self }
+    }
+
+    /// Whether heartbeats are passed on.
+    pub fn relays(&self) -> bool {
+        self.relay.is_some()
     }
 
     /// Whether unknown tokens can be asked about at all.
@@ -63,6 +83,16 @@ impl Desk {
     pub fn ask_for(&self, call: &mut Call<'_, Verdict>, page: Page) -> Option<Outcome> {
         let pages = self.pages.as_ref()?;
         wait_for(call, |waiter| pages.try_send(PageAsk { page, waiter }).is_ok())
+    }
+
+    /// Passes a heartbeat on, and lets the request wait. `None` if too many wait already.
+    pub fn pass_on(
+        &self,
+        call: &mut Call<'_, Verdict>,
+        heartbeat: impl FnOnce(Waiter) -> Heartbeat,
+    ) -> Option<Outcome> {
+        let relay = self.relay.as_ref()?;
+        wait_for(call, |waiter| relay.try_send(heartbeat(waiter)).is_ok())
     }
 
     /// Says something that needs no answer; false if there was no room.

@@ -53,7 +53,7 @@ impl Edge {
             Attempt::Answered(Verdict::Unavailable { status }) => {
                 return Err(Failure::NoVerdict { status: *status });
             }
-            Attempt::Answered(Verdict::Look | Verdict::Loaded | Verdict::Page(_)) | Attempt::TimedOut => {
+            Attempt::Answered(_) | Attempt::TimedOut => {
                 return Err(Failure::NoVerdict { status: None });
             }
         }

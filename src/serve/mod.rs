@@ -15,6 +15,7 @@ mod desk;
 mod failure;
 mod frontend;
 mod guard;
+mod heartbeat;
 mod peers;
 mod refusals;
 mod replica;
@@ -120,12 +121,13 @@ impl Edge {
             Route::Unknown => Err(Failure::NotFound),
             Route::Health | Route::Ready | Route::Page(_) => self.backstage(route, request, call),
             Route::Frontend(Wanted::All) if !self.rules.has_all => Err(Failure::NotFound),
-            Route::Metrics(_)
-            | Route::Register(_)
-            | Route::MetricsBulk
-            | Route::MetricsEdge
-            | Route::Heartbeat => Err(Failure::NotFound),
-            Route::Features | Route::Feature(_) | Route::Frontend(_) => self.api(route, request, call),
+            Route::Metrics(_) | Route::Register(_) | Route::MetricsBulk | Route::MetricsEdge => {
+                Err(Failure::NotFound)
+            }
+            Route::Heartbeat if !self.desk.relays() => Err(Failure::NotFound),
+            Route::Heartbeat | Route::Features | Route::Feature(_) | Route::Frontend(_) => {
+                self.api(route, request, call)
+            }
         }
     }
 
@@ -161,6 +163,9 @@ impl Edge {
         method?;
         if let Route::Frontend(wanted) = route {
             return self.frontend(scope, wanted, request, call);
+        }
+        if let Route::Heartbeat = route {
+            return self.heartbeat(request, call);
         }
         if request.body == RequestBody::Expected && !request.head.expect_continue {
             // The body says nothing to us, but must be read for the connection to go on.

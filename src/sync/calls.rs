@@ -5,7 +5,6 @@
 
 use std::{
     io,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
     time::{Duration, SystemTime},
@@ -26,7 +25,8 @@ use crate::{
     },
     upstream::{
         client::{self, Client},
-        error::{CallError, Unreachable},
+        error::CallError,
+        guarded::guarded,
         limits::FETCHES_IN_FLIGHT_MAX,
         wire::Registration,
     },
@@ -161,13 +161,13 @@ impl Worker {
     fn work(&self, job: Job, interval: Duration) {
         match job {
             Job::Fetch(job) => {
-                let result =
-                    guarded(|| self.fetch(&job, interval)).unwrap_or_else(|cause| Err(Trouble::Call(cause)));
+                let fetched = guarded(|| Ok(self.fetch(&job, interval)));
+                let result = fetched.unwrap_or_else(|cause| Err(Trouble::Call(cause)));
                 self.say(Outcome::Fetched(Fetched { key: job.key, result }));
             }
             Job::Register(token, registration) => {
                 let registered = guarded(|| self.client.register(token.text(), &registration));
-                if let Err(error) = registered.and_then(|registered| registered.map(drop)) {
+                if let Err(error) = registered {
                     tracing::debug!("Could not register upstream with {token}: {error}");
                 }
             }
@@ -187,7 +187,7 @@ impl Worker {
 
     fn validate(&self, batch: Batch) {
         let tokens: Vec<&str> = batch.tokens().map(Token::text).collect();
-        let result = guarded(|| self.client.validate(&tokens)).and_then(|result| result);
+        let result = guarded(|| self.client.validate(&tokens));
         drop(tokens);
         self.say(Outcome::Validated(batch, result));
     }
@@ -196,12 +196,4 @@ impl Worker {
         // Nobody listens any more: the process is ending.
         let _ = self.report.send(outcome);
     }
-}
-
-/// A job that panics is a call that failed: it must come back, or it would never be done again.
-fn guarded<T>(job: impl FnOnce() -> T) -> Result<T, CallError> {
-    catch_unwind(AssertUnwindSafe(job)).map_err(|_| {
-        let cause = Unreachable::Other("a worker panicked over the answer".to_owned());
-        CallError::Unreachable { cause }
-    })
 }

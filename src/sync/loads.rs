@@ -1,10 +1,11 @@
 //! Which refresh tokens have loaded their data, how their fetches stand, and who waits for a first load.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::SystemTime};
 
 use super::refresh::Trouble;
 use crate::{
     messages::Waiter,
+    report::standing::Revision,
     tokens::{key::TokenKey, scope::Scope},
 };
 
@@ -27,12 +28,14 @@ pub struct Target {
     pub loaded: bool,
     /// What went wrong at the last fetch; logged when it changes.
     pub trouble: Option<Trouble>,
+    /// Of the last document that had one, and when it came.
+    pub revision: Option<(u64, SystemTime)>,
 }
 
 impl Loads {
     /// A token joined the refresh set.
     pub fn join(&mut self, key: TokenKey, scope: Scope) {
-        self.targets.entry(key).or_insert(Target { scope, loaded: false, trouble: None });
+        self.targets.entry(key).or_insert(Target { scope, loaded: false, trouble: None, revision: None });
     }
 
     /// A token left the refresh set.
@@ -43,6 +46,18 @@ impl Loads {
     /// The token's fetches.
     pub fn target(&mut self, key: TokenKey) -> Option<&mut Target> {
         self.targets.get_mut(&key)
+    }
+
+    /// What the tokens brought last, ordered by scope.
+    pub fn revisions(&self) -> Vec<Revision> {
+        let revisions = self.targets.values().filter_map(|target| {
+            let (revision_id, last_updated) = target.revision?;
+            let Scope { environment, projects } = target.scope.clone();
+            Some(Revision { environment: environment?, projects, revision_id, last_updated })
+        });
+        let mut revisions: Vec<Revision> = revisions.collect();
+        revisions.sort_unstable_by(|a, b| (&a.environment, &a.projects).cmp(&(&b.environment, &b.projects)));
+        revisions
     }
 
     /// The token's data has arrived.

@@ -32,6 +32,7 @@ use crate::{
     features::catalog::Catalog,
     messages::{Ask, Verdict, Waiter},
     publish::{Data, DataState, FrontendData, Publisher},
+    report::standing::{Standing, Teller},
     serve::Edge,
     tokens::{
         registry::{Coverage, TokenRegistry},
@@ -57,8 +58,10 @@ pub struct Setup {
     pub client: Arc<Client>,
     /// The shards.
     pub broadcast: Broadcast<Edge>,
-    /// From the shards.
+    /// From the shards and the report thread.
     pub asks: Receiver<Ask>,
+    /// To the report thread.
+    pub teller: Teller,
     /// For jitter.
     pub seed: u64,
 }
@@ -73,6 +76,7 @@ pub struct Sync {
     calls: Calls,
     broadcast: Broadcast<Edge>,
     asks: Receiver<Ask>,
+    teller: Teller,
     random: SmallRng,
     waiting: validate::Waiting,
     /// The registry differs from the published table.
@@ -80,6 +84,8 @@ pub struct Sync {
     tokens: Arc<TokenTable>,
     /// Anything differs from the published snapshot.
     changed: bool,
+    /// A document has brought a revision that was not told yet.
+    revisions_changed: bool,
     /// To be sent after the next publish.
     answers: Vec<(Waiter, Verdict)>,
     /// Asked tokens are gathered until then.
@@ -104,11 +110,13 @@ impl Sync {
             calls,
             broadcast: setup.broadcast,
             asks: setup.asks,
+            teller: setup.teller,
             random: SmallRng::seed_from_u64(setup.seed),
             waiting: validate::Waiting::default(),
             tokens_changed: true,
             tokens: Arc::default(),
             changed: true,
+            revisions_changed: false,
             answers: Vec::new(),
             gather_until: None,
         };
@@ -119,6 +127,7 @@ impl Sync {
         loop {
             let now = Instant::now();
             self.dispatch(now);
+            self.tell();
             self.publish();
             self.answer();
             let asks = self.asks.clone();
@@ -167,6 +176,15 @@ impl Sync {
             Ask::Validate { key, token, waiter } => self.asked_about(key, token, waiter, now),
             Ask::AwaitData { scope, waiter } => self.await_data(scope, waiter),
             Ask::Encode { scope, coding } => self.publisher.demand(scope, coding),
+            Ask::Suspect { key } => self.registry.suspect(key, now),
+        }
+    }
+
+    /// Tells the report thread which tokens to use and what was brought. Before publishing, which takes the marks away.
+    fn tell(&mut self) {
+        if std::mem::take(&mut self.revisions_changed) || self.tokens_changed {
+            let reporters = self.registry.reporters();
+            self.teller.tell(Standing { reporters, revisions: self.loads.revisions() });
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::{
@@ -109,11 +109,14 @@ impl Sync {
             tracing::info!(scope, "Features are fetched again, after: {trouble}");
         }
         let scope = target.scope.clone();
-        let etag = fresh.as_ref().and_then(|fresh| fresh.etag.clone());
-        if fresh.is_some() {
-            self.schedule.set_etag(&key, etag);
+        if let Some(fresh) = &fresh {
+            self.schedule.set_etag(&key, fresh.etag.clone());
         }
         let (Some(fresh), Some(environment)) = (fresh, &scope.environment) else { return };
+        if let Some(revision_id) = fresh.document.meta.as_ref().and_then(|meta| meta.revision_id) {
+            target.revision = Some((revision_id, SystemTime::now()));
+            self.revisions_changed = true;
+        }
         let first = !self.loads.has_loaded(&scope);
         let applied = self.catalog.apply(environment, &scope.projects, fresh.document);
         self.loads.loaded(key);

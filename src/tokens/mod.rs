@@ -15,6 +15,7 @@ pub mod pretrusted;
 pub mod record;
 pub mod refresh;
 pub mod registry;
+pub mod reporter;
 pub mod scope;
 pub mod table;
 pub mod token;

@@ -169,14 +169,36 @@ impl Client {
         })
     }
 
-    /// A POST is never redirected: a 3xx is an answer like any other that is not success.
     fn post(&self, path: &str, token: Option<&str>, body: &[u8]) -> Result<Response<Body>, CallError> {
+        self.post_to(&self.base.join(path), token, body, None)
+    }
+
+    /// A POST is never redirected: a 3xx is an answer like any other that is not success. `limit` replaces the limit of
+    /// the whole request if it is shorter.
+    pub(super) fn post_to(
+        &self,
+        url: &Url,
+        token: Option<&str>,
+        body: &[u8],
+        limit: Option<Duration>,
+    ) -> Result<Response<Body>, CallError> {
         let json = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let mut request = Request::post(self.base.join(path).as_str())
-            .body(body)
-            .map_err(|_| CallError::Unsendable { part: "URL" })?;
+        let mut request =
+            Request::post(url.as_str()).body(body).map_err(|_| CallError::Unsendable { part: "URL" })?;
         *request.headers_mut() = self.headers.assemble(token, [json])?;
-        self.agent.run(request).map_err(answer::failure)
+        match limit.filter(|limit| *limit < self.call_limit) {
+            None => self.agent.run(request),
+            // Only here: a request with a configuration of its own cannot use the agent's cached TLS setup.
+            Some(_) => {
+                let request = self.agent.configure_request(request).timeout_global(limit).build();
+                self.agent.run(request)
+            }
+        }
+        .map_err(answer::failure)
+    }
+
+    pub(super) fn url(&self, path: &str) -> Url {
+        self.base.join(path)
     }
 
     /// Follows redirects within the origin, all of them together within the one time limit.
@@ -211,7 +233,7 @@ impl Client {
         }
     }
 
-    fn refusal(&self, response: Response<Body>, tokens: &[&str]) -> CallError {
+    pub(super) fn refusal(&self, response: Response<Body>, tokens: &[&str]) -> CallError {
         answer::refusal(response, self.headers.secrets().chain(tokens.iter().copied()))
     }
 }

@@ -10,6 +10,9 @@ pub const BODY_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How much of an error body is read at all: enough to keep the connection for ordinary error pages.
 pub const ERROR_BODY_BYTES_MAX: u64 = 16 * 1024;
 
+/// Largest answer to a heartbeat that is relayed. The known ones have 30 bytes.
+pub const RELAYED_BODY_BYTES_MAX: u64 = 64 * 1024;
+
 /// How many characters of an error body travel in a `CallError`.
 pub const DETAIL_CHARS_MAX: usize = 300;
 

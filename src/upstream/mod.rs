@@ -11,6 +11,7 @@
 pub mod backoff;
 pub mod client;
 pub mod error;
+pub mod guarded;
 pub mod limits;
 pub mod schedule;
 pub mod wire;
@@ -20,8 +21,10 @@ mod forward;
 mod headers;
 mod mask;
 mod proxy;
+mod reporting;
 mod tls;
 mod url;
 
 pub use client::{Client, Fetched, Registered};
 pub use error::{CallError, ClientError};
+pub use reporting::Relayed;
