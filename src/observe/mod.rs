@@ -1,3 +1,18 @@
-//! Logs and, later, metrics.
+//! What the program says about itself: logs and measurements.
+//!
+//! ```text
+//!   shard i: Meter (plain, its own) --copy, by value--> Gatherer --merge--> Requests --+
+//!   control threads: Tally (counters of the prometheus crate) -------------------------+--> Exposition --> scrape, push
+//!   shard i: brink_shards::Stats (relaxed loads) --------------------------------------+
+//! ```
+//!
+//! Shards measure without sharing: a copy of a meter leaves its shard only when somebody asks. No label value is ever a
+//! client's text: see `endpoint`, `clients` and `tally::toggles` for what closes each set.
 
+pub mod consumption;
+pub mod endpoint;
+mod family;
 pub mod log;
+pub mod observed;
+pub mod tally;
+pub mod timing;
