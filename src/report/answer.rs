@@ -33,9 +33,9 @@ pub enum Answer {
 
 impl Answer {
     /// Sorts the result of a call.
-    pub fn of(result: &Result<(), CallError>) -> Self {
+    pub fn of(result: &Result<u16, CallError>) -> Self {
         match result {
-            Ok(()) => Self::Sent,
+            Ok(_) => Self::Sent,
             Err(CallError::Status { status, retry_after, .. }) => Self::of_status(*status, *retry_after),
             Err(CallError::Unreachable { cause }) => Self::of_cause(cause),
             Err(CallError::TimedOut { limit: TimeLimit::Connect }) => Self::Unreachable,
@@ -75,7 +75,7 @@ impl Answer {
 mod tests {
     use super::*;
 
-    fn status(status: u16) -> Result<(), CallError> {
+    fn status(status: u16) -> Result<u16, CallError> {
         let retry_after = Some(Duration::from_secs(7));
         Err(CallError::Status { status, retry_after, detail: String::new() })
     }
@@ -86,7 +86,7 @@ mod tests {
         let late = |limit| Err(CallError::TimedOut { limit });
         let later = Answer::Later { retry_after: Some(Duration::from_secs(7)) };
         let cases = [
-            (Ok(()), Answer::Sent),
+            (Ok(202), Answer::Sent),
             (status(400), Answer::Rejected),
             (status(401), Answer::Refused),
             (status(403), Answer::Refused),

@@ -7,7 +7,9 @@
 //! ```
 
 pub mod answer;
+pub mod instance;
 pub mod limits;
+pub mod minute;
 pub mod pace;
 pub mod relay;
 pub mod round;

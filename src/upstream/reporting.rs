@@ -21,14 +21,14 @@ pub struct Relayed {
 }
 
 impl Client {
-    /// `POST /api/client/metrics/bulk` (metrics.md 1.5). Any 2xx is success. `limit` shortens the time limit.
-    pub fn usage(&self, token: &str, body: &[u8], limit: Option<Duration>) -> Result<(), CallError> {
+    /// `POST /api/client/metrics/bulk` (metrics.md 1.5): the status, any 2xx is success. `limit` shortens the time limit.
+    pub fn usage(&self, token: &str, body: &[u8], limit: Option<Duration>) -> Result<u16, CallError> {
         let url = self.url("/api/client/metrics/bulk");
         self.delivered(self.post_to(&url, Some(token), body, limit)?, token)
     }
 
-    /// `POST /api/client/metrics/edge` (metrics.md 2.1). Any 2xx is success.
-    pub fn instance(&self, token: &str, body: &[u8], limit: Duration) -> Result<(), CallError> {
+    /// `POST /api/client/metrics/edge` (metrics.md 2.1): the status, any 2xx is success.
+    pub fn instance(&self, token: &str, body: &[u8], limit: Duration) -> Result<u16, CallError> {
         let url = self.url("/api/client/metrics/edge");
         self.delivered(self.post_to(&url, Some(token), body, Some(limit))?, token)
     }
@@ -44,7 +44,8 @@ impl Client {
         Ok(Relayed { status, content_type, body: answer::body(response, RELAYED_BODY_BYTES_MAX)? })
     }
 
-    fn delivered(&self, response: Response<Body>, token: &str) -> Result<(), CallError> {
+    fn delivered(&self, response: Response<Body>, token: &str) -> Result<u16, CallError> {
+        let status = response.status().as_u16();
         if !response.status().is_success() {
             return Err(self.refusal(response, &[token]));
         }
@@ -52,7 +53,7 @@ impl Client {
             // Reading the rest lets the connection be used again; that it fails takes nothing back.
             let _ = answer::body(response, RELAYED_BODY_BYTES_MAX);
         }
-        Ok(())
+        Ok(status)
     }
 }
 

@@ -94,7 +94,7 @@ impl Registration {
 }
 
 /// RFC 3339 in UTC with nanoseconds, `2026-11-21T02:22:40.637423266Z`. Times before 1970 become 1970.
-fn rfc3339(time: SystemTime) -> String {
+pub fn rfc3339(time: SystemTime) -> String {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
     let utc = DateTime::from_timestamp(seconds, since.subsec_nanos()).unwrap_or_default();
