@@ -19,3 +19,4 @@ pub mod snapshot;
 pub mod sync;
 pub mod tokens;
 pub mod upstream;
+pub mod usage;
