@@ -20,3 +20,4 @@ pub mod snapshot;
 pub mod sync;
 pub mod tokens;
 pub mod upstream;
+pub mod usage;

@@ -10,6 +10,7 @@ use crate::{
     messages::{Ask, Heartbeat, Verdict, Waiter},
     pages::{Page, PageAsk},
     tokens::key::TokenKey,
+    usage::Bucket,
 };
 
 /// How long a request waits for the control thread. Upstream's own limit is 5 s by default; a little more
@@ -21,6 +22,8 @@ pub struct Desk {
     control: Sender<Ask>,
     /// `None`: there are no pages.
     pages: Option<Sender<PageAsk>>,
+    /// `None`: what is reported is counted and not kept.
+    usage: Option<Sender<Bucket>>,
     /// `None`: there is no upstream that a heartbeat could be passed on to.
     relay: Option<Sender<Heartbeat>>,
     /// False in offline mode: there is nobody to ask about tokens.
@@ -37,14 +40,8 @@ impl Desk {
 
     /// A desk in offline mode, where a token is known or refused.
     pub fn offline(control: Sender<Ask>) -> Self {
-        Self {
-            control,
-            pages: None,
-            relay: None,
-            has_upstream: false,
-            refusals: Refusals::default(),
-            now_ms: 0,
-        }
+        let refusals = Refusals::default();
+        Self { control, pages: None, usage: None, relay: None, has_upstream: false, refusals, now_ms: 0 }
     }
 
     /// Sends requests for pages there. Without it there are none.
@@ -62,6 +59,25 @@ impl Desk {
     /// Whether heartbeats are passed on.
     pub fn relays(&self) -> bool {
         self.relay.is_some()
+    }
+
+    /// Hands usage over there. Without it reports are accepted, counted and not kept.
+    #[must_use]
+    pub fn with_usage(self, usage: Sender<Bucket>) -> Self {
+        Self { usage: Some(usage), ..self }
+    }
+
+    /// Whether what is reported will be handed over.
+    pub fn keeps_usage(&self) -> bool {
+        self.usage.is_some()
+    }
+
+    /// Hands a bucket over; gives it back if there is no room, or nobody.
+    pub fn hand_over(&self, bucket: Bucket) -> Option<Bucket> {
+        match &self.usage {
+            Some(usage) => usage.try_send(bucket).err().map(|unsent| unsent.into_inner()),
+            None => Some(bucket),
+        }
     }
 
     /// Whether unknown tokens can be asked about at all.
