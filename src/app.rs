@@ -14,7 +14,7 @@ use std::{
 };
 
 use brink_shards::{PoolConfig, ShardPool, Timeouts, bind, cpu, preflight};
-use crossbeam_channel::{Receiver, bounded, select};
+use crossbeam_channel::{Receiver, bounded, never, select};
 
 use crate::{
     config::{
@@ -24,10 +24,15 @@ use crate::{
     control::Control,
     limits::{ASKS_MAX, BODY_TIMEOUT, HEAD_TIMEOUT, SEND_TIMEOUT},
     messages::Ask,
-    observe::log,
+    observe::{log, observed::Observed, tally::Tally},
     offline,
     pages::{self, PAGE_ASKS_MAX},
     probe,
+    report::{
+        self, Reporting,
+        limits::{BUCKETS_PER_SHARD, FLUSH_BUDGET, FLUSH_MIN, RELAYS_MAX},
+        standing::standing,
+    },
     serve::{Desk, Edge, Rules},
     signals,
     sync::{self, Sync},
@@ -133,7 +138,7 @@ fn serve_offline(
     let control = offline::start(setup)?;
     let sources = pages::Sources { broadcast: pool.broadcast().clone(), control: control_asks };
     let _pages = pages::start(sources, page_asks)?;
-    until_stopped(pool, &control, signals, &config.stopping)
+    until_stopped(pool, &control, None, signals, &config.stopping)
 }
 
 fn offline_tokens(settings: &settings::Offline, keys: KeyHasher) -> TokenTable {
@@ -164,23 +169,44 @@ fn serve_edge(config: &Config, settings: &settings::Edge, signals: signals::Bloc
     settings.pretrusted_tokens.iter().for_each(|token| registry.add_pretrusted(token));
     let (ask, asks) = bounded::<Ask>(ASKS_MAX);
     let (page_ask, page_asks) = bounded(PAGE_ASKS_MAX);
+    let (relay, heartbeats) = bounded(RELAYS_MAX);
+    let (bucket, buckets) = bounded(BUCKETS_PER_SHARD * cpu::plan(config.server.workers).shards);
+    let (teller, told) = standing();
     let control_asks = ask.clone();
     let pool = open(config, move |rules| {
         let desk = Desk::edge(ask.clone()).with_pages(page_ask.clone());
+        let desk = desk.with_usage(bucket.clone()).with_relay(relay.clone());
         Edge::new(rules, keys, desk, rand::random())
     })?;
+    let tally = Arc::new(Tally::new(&config.instance));
+    let reporting = report::Setup {
+        client: Arc::clone(&client),
+        interval: settings.metrics_interval,
+        instance: config.instance.clone(),
+        buckets,
+        heartbeats,
+        broadcast: pool.broadcast().clone(),
+        standing: told,
+        control: control_asks.clone(),
+        keys,
+        tally,
+        observe: Box::new(Observed::default),
+        seed: rand::random(),
+    };
+    let reporting = Reporting::start(reporting)?;
     let setup = sync::Setup {
         registry,
         interval: settings.features_refresh_interval,
         client,
         broadcast: pool.broadcast().clone(),
         asks,
+        teller,
         seed: rand::random(),
     };
     let control = Sync::start(setup)?;
     let sources = pages::Sources { broadcast: pool.broadcast().clone(), control: control_asks };
     let _pages = pages::start(sources, page_asks)?;
-    until_stopped(pool, &control, signals, &config.stopping)
+    until_stopped(pool, &control, Some(reporting), signals, &config.stopping)
 }
 
 fn new_registry(mode: registry::Mode, hasher: KeyHasher, revalidation_interval: Duration) -> TokenRegistry {
@@ -240,31 +266,45 @@ fn timeouts(server: &Server) -> Timeouts {
 fn until_stopped(
     pool: ShardPool<Edge>,
     control: &Control,
+    reporting: Option<Reporting>,
     signals: signals::Blocked,
     stopping: &Stopping,
 ) -> Result<(), Failed> {
     let stopped: Receiver<_> = signals.watch()?;
-    select! {
-        recv(stopped) -> signal => {
-            if let Ok(signal) = signal {
-                tracing::info!("{signal} received, stopping");
+    let mut reports_ended = reporting.as_ref().map_or_else(never, |reporting| reporting.ended().clone());
+    loop {
+        select! {
+            recv(stopped) -> signal => {
+                if let Ok(signal) = signal {
+                    tracing::info!("{signal} received, stopping");
+                }
+                break;
             }
-        }
-        recv(pool.ended()) -> _ => {
-            let text = "a shard has ended by a panic: nobody would answer its share of new connections";
-            return Err(Failed::Start(text.to_owned()));
-        }
-        recv(control.ended()) -> _ => {
-            let text = "the control thread has ended by a panic: nothing would be refreshed any more";
-            return Err(Failed::Start(text.to_owned()));
+            recv(pool.ended()) -> _ => {
+                let text = "a shard has ended by a panic: nobody would answer its share of new connections";
+                return Err(Failed::Start(text.to_owned()));
+            }
+            recv(control.ended()) -> _ => {
+                let text = "the control thread has ended by a panic: nothing would be refreshed any more";
+                return Err(Failed::Start(text.to_owned()));
+            }
+            recv(reports_ended) -> _ => {
+                tracing::error!("The report thread has ended by a panic: usage is lost until a restart");
+                reports_ended = never();
+            }
         }
     }
     pool.announce_stop();
     if !stopping.drain_delay.is_zero() {
         thread::sleep(stopping.drain_delay);
     }
+    let flush_until = Instant::now() + FLUSH_BUDGET;
     if !pool.drain(stopping.timeout) {
         tracing::warn!("A shard did not end in time");
+    }
+    if let Some(reporting) = reporting {
+        // Only now: shards hand over what they have gathered when they end.
+        reporting.finish(flush_until.max(Instant::now() + FLUSH_MIN));
     }
     tracing::info!("Stopped");
     Ok(())

@@ -24,7 +24,6 @@ static PENDING: &[&Opt] = &[
     &program::OTEL_EXPORTER_OTLP_PROTOCOL,
     &program::EDGE_DEFER_TOKEN_VALIDATION,
     &edge::CLIENT_KEEPALIVE_TIMEOUT,
-    &edge::METRICS_INTERVAL_SECONDS,
     &edge::BACKUP_FOLDER,
     &edge::BOOTSTRAP_FILE,
     &edge::REDIS_URL,

@@ -200,6 +200,13 @@ impl<L: Load> Round<L> {
         Ended { kept: self.kept, course: self.course }
     }
 
+    /// What it has not sent yet and is not on its way.
+    pub fn abandon(self) -> impl Iterator<Item = L> {
+        let resting = self.resting.into_iter().map(|(_, piece)| piece);
+        let unsent = self.waiting.into_iter().chain(resting).map(|piece| piece.load);
+        unsent.chain(self.kept)
+    }
+
     fn keep(&mut self, piece: Piece<L>, course: Course) {
         self.kept.push(piece.load);
         self.course = self.course.and(course);

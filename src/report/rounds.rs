@@ -118,9 +118,17 @@ impl<L: Load> Rounds<L> {
         rounds.for_each(Round::hurry);
     }
 
-    /// Whether no round is under way.
+    /// Ends all rounds; what they have not sent yet and is not on its way.
+    pub fn abandon(&mut self) -> Vec<L> {
+        let rounds = self.environments.values_mut().filter_map(|environment| environment.round.take());
+        rounds.flat_map(Round::abandon).collect()
+    }
+
+    /// Whether no round is under way, and none is to begin.
     pub fn are_idle(&self) -> bool {
-        self.environments.values().all(|environment| environment.round.is_none())
+        self.environments
+            .values()
+            .all(|environment| environment.round.is_none() && (!self.hurried || environment.is_last))
     }
 
     /// The interval as it is stretched most now.

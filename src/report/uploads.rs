@@ -109,9 +109,8 @@ impl Uploads {
 impl Worker {
     fn upload(&self, upload: Upload) {
         let Upload { piece, token, limit, .. } = &upload;
-        let result = self.timed(Operation::Metrics, || {
-            self.client.usage(token.text(), &piece.load.body(), *limit)
-        });
+        let result =
+            self.timed(Operation::Metrics, || self.client.usage(token.text(), &piece.load.body(), *limit));
         self.say(Outcome::Uploaded { upload, result });
     }
 

@@ -116,9 +116,16 @@ impl Drops {
 }
 
 impl Dropped {
-    pub(super) fn add(&mut self, other: Self) {
+    /// Adds both counts of another.
+    pub fn add(&mut self, other: Self) {
         self.elements = self.elements.saturating_add(other.elements);
         self.evaluations = self.evaluations.saturating_add(other.evaluations);
+    }
+
+    /// Takes away what was added before.
+    pub fn subtract(&mut self, other: Self) {
+        self.elements = self.elements.saturating_sub(other.elements);
+        self.evaluations = self.evaluations.saturating_sub(other.evaluations);
     }
 }
 
