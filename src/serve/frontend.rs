@@ -7,12 +7,12 @@
 use std::ops::ControlFlow::{self, Break, Continue};
 
 use brink_shards::{
-    Call, Outcome, Request, RequestBody,
+    Call, Outcome, Request,
     http::{head::Method, path},
 };
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
-use super::{Edge, failure::Failure};
+use super::{Edge, failure::Failure, json_body};
 use crate::{
     evaluate::{Ask, BadContext, Context, Engine, Scratch},
     features::etag::Etag,
@@ -108,28 +108,16 @@ fn read_context(context: &mut Context, request: &Request<'_>) -> Result<ControlF
         let query = request.head.target.query.unwrap_or_default();
         return context.read_query(query).map(Continue).map_err(|_| Failure::BadContextQuery);
     };
-    if !is_json(request.head.known.content_type) {
-        return Err(Failure::NotJsonType);
-    }
-    let body = match request.body {
-        RequestBody::Complete(body) => body,
-        RequestBody::Expected => return Ok(Break(Outcome::ReadBody)),
-        RequestBody::TooLarge => return Err(Failure::BodyTooLarge),
+    let body = match json_body::read(request)? {
+        Continue(body) => body,
+        Break(outcome) => return Ok(Break(outcome)),
     };
     context.read_json(body).map(Continue).map_err(|bad| match bad {
-        BadContext::Query | BadContext::NotJson => Failure::BodyNotJson,
-        BadContext::NotAnObject => Failure::BodyOfWrongShape("expected an object"),
-        BadContext::ContextNotAnObject => Failure::BodyOfWrongShape("Expected 'context' to be an object"),
+        BadContext::Query | BadContext::NotJson => Failure::BodyNotJson("not a JSON document".into()),
+        BadContext::NotAnObject => Failure::BodyOfWrongShape("expected an object".into()),
+        BadContext::ContextNotAnObject => {
+            Failure::BodyOfWrongShape("Expected 'context' to be an object".into())
+        }
         BadContext::ValueTooLong => Failure::BodyTooLarge,
     })
-}
-
-/// `application/json` or `application/*+json`, with or without parameters.
-fn is_json(content_type: Option<&[u8]>) -> bool {
-    let essence = content_type.unwrap_or_default().split(|byte| *byte == b';').next().unwrap_or_default();
-    let Ok(essence) = std::str::from_utf8(essence.trim_ascii()) else { return false };
-    let essence = essence.to_ascii_lowercase();
-    essence
-        .strip_prefix("application/")
-        .is_some_and(|subtype| subtype == "json" || subtype.ends_with("+json"))
 }

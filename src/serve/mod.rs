@@ -16,12 +16,14 @@ mod failure;
 mod frontend;
 mod guard;
 mod heartbeat;
+mod json_body;
 mod peers;
 mod refusals;
 mod replica;
 mod route;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use std::{
     cell::{Cell, RefCell},
@@ -39,7 +41,8 @@ pub use desk::Desk;
 use failure::Failure;
 use frontend::{Evaluator, Wanted};
 use replica::Replica;
-use route::{PageRoute, Route};
+use route::{Api, PageRoute, Route};
+use usage::Gatherer;
 
 use crate::{
     config::settings::{Endpoints, ProxyTrust, Server},
@@ -84,6 +87,7 @@ pub struct Edge {
     /// Bodies that are made for one request; kept to reuse the memory.
     scratch: Cell<Vec<u8>>,
     evaluator: RefCell<Evaluator>,
+    gatherer: RefCell<Gatherer>,
     /// As of the last tick.
     now_unix_ms: i64,
     /// The process will stop: not ready any more.
@@ -100,6 +104,7 @@ impl Edge {
             replica: Replica::default(),
             scratch: Cell::default(),
             evaluator: RefCell::new(Evaluator::new(seed)),
+            gatherer: RefCell::default(),
             now_unix_ms: 0,
             stopping: false,
         }
@@ -121,13 +126,20 @@ impl Edge {
             Route::Unknown => Err(Failure::NotFound),
             Route::Health | Route::Ready | Route::Page(_) => self.backstage(route, request, call),
             Route::Frontend(Wanted::All) if !self.rules.has_all => Err(Failure::NotFound),
-            Route::Metrics(_) | Route::Register(_) | Route::MetricsBulk | Route::MetricsEdge => {
+            Route::Metrics(Api::Frontend { all: true }) | Route::Register(Api::Frontend { all: true })
+                if !self.rules.has_all =>
+            {
                 Err(Failure::NotFound)
             }
             Route::Heartbeat if !self.desk.relays() => Err(Failure::NotFound),
-            Route::Heartbeat | Route::Features | Route::Feature(_) | Route::Frontend(_) => {
-                self.api(route, request, call)
-            }
+            Route::Features
+            | Route::Feature(_)
+            | Route::Frontend(_)
+            | Route::Metrics(_)
+            | Route::Register(_)
+            | Route::MetricsBulk
+            | Route::MetricsEdge
+            | Route::Heartbeat => self.api(route, request, call),
         }
     }
 
@@ -161,11 +173,13 @@ impl Edge {
             Break(wait) => return Ok(wait),
         };
         method?;
-        if let Route::Frontend(wanted) = route {
-            return self.frontend(scope, wanted, request, call);
-        }
-        if let Route::Heartbeat = route {
-            return self.heartbeat(request, call);
+        match route {
+            Route::Frontend(wanted) => return self.frontend(scope, wanted, request, call),
+            Route::Metrics(_) | Route::Register(_) | Route::MetricsBulk | Route::MetricsEdge => {
+                return self.report(scope, route, request, call);
+            }
+            Route::Heartbeat => return self.heartbeat(request, call),
+            _ => {}
         }
         if request.body == RequestBody::Expected && !request.head.expect_continue {
             // The body says nothing to us, but must be read for the connection to go on.
@@ -214,5 +228,10 @@ impl Service for Edge {
     fn tick(&mut self, now: &Now) {
         self.desk.tick(now.elapsed);
         self.now_unix_ms = i64::try_from(now.unix.as_millis()).unwrap_or(i64::MAX);
+        self.hand_over_in_time(u64::try_from(now.elapsed.as_millis()).unwrap_or(u64::MAX));
+    }
+
+    fn ended(&mut self) {
+        self.hand_over();
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use super::{
     application::Application,
     child::{Child, Children},
-    drops::{Drops, Reason},
+    drops::{Dropped, Drops, Reason},
     entry::{Counted, Reporter},
     impact::{Arrival, Named},
     limits::{
@@ -122,6 +122,17 @@ impl Bucket {
     /// Takes the document of an edge below us.
     pub(super) fn adopt(&mut self, child: Child) {
         self.children.insert(child, &mut self.books.drops);
+    }
+
+    /// Forgets everything and counts it: there is nobody to hand it to.
+    pub fn give_up(&mut self, reason: Reason) {
+        let gathered = std::mem::take(self);
+        self.books.drops = gathered.books.drops;
+        for (_, tables) in gathered.environments {
+            self.books.drops.add(reason, tables.dropped());
+        }
+        let elements = u64::try_from(gathered.children.len()).unwrap_or(u64::MAX);
+        self.books.drops.add(reason, Dropped { elements, evaluations: 0 });
     }
 
     /// Counts what is left out.

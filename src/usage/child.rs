@@ -59,6 +59,10 @@ impl Children {
         self.bytes
     }
 
+    pub fn len(&self) -> usize {
+        self.documents.len()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.documents.is_empty()
     }

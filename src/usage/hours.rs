@@ -132,6 +132,13 @@ impl Hours {
         }
     }
 
+    /// What would be lost with it.
+    pub fn dropped(&self) -> Dropped {
+        let mut all = Dropped::default();
+        self.0.values().for_each(|applications| all.add(dropped(applications)));
+        all
+    }
+
     /// What it takes of a room: bytes and entries.
     pub fn size(&self) -> (usize, usize) {
         self.0

@@ -58,6 +58,16 @@ impl Kind {
     }
 }
 
+impl Metric {
+    /// Adds a sample to what was measured with the same labels.
+    pub fn add(&mut self, labels: Labels, value: Value, arrival: Arrival) {
+        match self.samples.get_mut(&labels) {
+            Some(known) => known.merge(self.kind, value, arrival),
+            None => drop(self.samples.insert(labels, value)),
+        }
+    }
+}
+
 impl Value {
     /// Adds what was measured elsewhere; values of another kind leave it as it is.
     pub fn merge(&mut self, kind: Kind, other: Self, arrival: Arrival) {

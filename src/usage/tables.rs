@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     application::{Application, ApplicationKey},
-    drops::{Drops, Reason},
+    drops::{Dropped, Drops, Reason},
     entry::Tally,
     hours::Hours,
     impact::{Arrival, Labels, Metric, Named, Value, metric_bytes, sample_bytes},
@@ -51,11 +51,10 @@ impl Books {
 
 impl Tables {
     pub fn is_empty(&self) -> bool {
-        self.hours.is_empty() && self.is_empty_but_for_hours()
-    }
-
-    pub fn is_empty_but_for_hours(&self) -> bool {
-        self.applications.is_empty() && self.impact.is_empty() && self.seen.is_empty()
+        self.hours.is_empty()
+            && self.applications.is_empty()
+            && self.impact.is_empty()
+            && self.seen.is_empty()
     }
 
     /// Takes a registration: the newer of two counts.
@@ -108,6 +107,14 @@ impl Tables {
                 add_sample(known, labels, value, arrival, books);
             }
         }
+    }
+
+    /// What would be lost with them.
+    pub fn dropped(&self) -> Dropped {
+        let mut dropped = self.hours.dropped();
+        let others = self.applications.len() + self.impact.len() + self.seen.len();
+        dropped.add(Dropped { elements: u64::try_from(others).unwrap_or(u64::MAX), evaluations: 0 });
+        dropped
     }
 
     /// What all but the hours take of a room: bytes and entries.
