@@ -24,10 +24,13 @@ use std::{
 };
 
 use answers::{Answer, Connection, act, cut, gzip};
+pub use habits::Habit;
 use serde_json::{Value, json};
 
 #[path = "fake_upstream_answers.rs"]
 mod answers;
+#[path = "fake_upstream_habits.rs"]
+mod habits;
 
 /// Path of the features call.
 pub const FEATURES: &str = "/api/client/features";
@@ -35,58 +38,15 @@ pub const FEATURES: &str = "/api/client/features";
 pub const VALIDATE: &str = "/edge/validate";
 /// Path of the registration call.
 pub const REGISTER: &str = "/api/client/register";
+/// Path of uploads of usage.
+pub const BULK: &str = "/api/client/metrics/bulk";
+/// Path of instance data.
+pub const INSTANCE: &str = "/api/client/metrics/edge";
+/// Path of heartbeats.
+pub const HEARTBEAT: &str = "/api/client/edge-licensing/heartbeat";
 
 /// How long [`FakeUpstream::wait_for`] waits before it fails the test.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How the upstream treats a request that it has read and recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Habit {
-    /// Like Unleash.
-    Normal,
-    /// This status and a small JSON body: 401 for ever, 403 once, 500.
-    Status(u16),
-    /// A status with `Retry-After` in seconds.
-    RetryAfter(u16, u64),
-    /// Exactly this status, these headers and this body.
-    Answer(u16, Vec<(&'static str, String)>, Vec<u8>),
-    /// 304, whether or not a tag was sent.
-    NotModified,
-    /// Reads and says nothing.
-    NeverAnswers,
-    /// The normal answer, after a while.
-    SlowFirstByte(Duration),
-    /// The normal answer, one byte at a time with this pause between two.
-    SlowByByte(Duration),
-    /// Announces the whole body, sends half of it and closes.
-    Truncates,
-    /// Announces more than it sends, and keeps the connection open.
-    LengthTooLong,
-    /// Announces less than it sends.
-    LengthTooShort,
-    /// Closes the connection without an answer.
-    Closes,
-    /// Resets the connection without an answer.
-    Resets,
-    /// Answers with something that is not HTTP.
-    NotHttp,
-    /// 200 with a login page.
-    Html,
-    /// 200 with JSON of another shape.
-    WrongShape,
-    /// 200 with this many bytes, announced.
-    HugeBody(u64),
-    /// 200 with this many bytes, in chunks, not announced.
-    HugeChunkedBody(u64),
-    /// 200 with this many zero bytes, compressed to almost nothing.
-    GzipBomb(u64),
-    /// 200 with a gzip body that is damaged in the middle.
-    DamagedGzip,
-    /// 200 with a coding that nobody asked for.
-    UnknownCoding,
-    /// A redirect with this status to this place.
-    Redirect(u16, String),
-}
 
 /// One request as it came in.
 #[derive(Debug, Clone)]
@@ -101,6 +61,8 @@ pub struct Request {
     pub body: Vec<u8>,
     /// Number of the connection, counted from 0.
     pub connection: usize,
+    /// How it was treated.
+    pub habit: Habit,
 }
 
 impl Request {
@@ -487,6 +449,7 @@ fn read_request(
         headers,
         body: Vec::new(),
         connection,
+        habit: Habit::Normal,
     };
     let length = request.header("content-length").first().and_then(|text| text.parse().ok()).unwrap_or(0);
     while unread.len() < length {
@@ -506,9 +469,10 @@ fn read_more(stream: &mut impl Connection, unread: &mut Vec<u8>) -> io::Result<b
 }
 
 /// Notes the request and decides under one lock what happens to it.
-fn record(request: Request, shared: &Shared) -> (Habit, Answer) {
+fn record(mut request: Request, shared: &Shared) -> (Habit, Answer) {
     let mut script = shared.lock();
-    let habit = script.next_habit(&request);
+    let habit = script.next_habit(&request).towards(&request.body);
+    request.habit = habit.clone();
     let answer = script.normal(&request);
     script.requests.push(request);
     drop(script);
