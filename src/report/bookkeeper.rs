@@ -356,7 +356,7 @@ impl Bookkeeper {
             tracing::warn!(
                 elements,
                 evaluations,
-                "Stopped before upstream has taken all usage: this is lost"
+                "Stopped before upstream has confirmed all usage: this is lost"
             );
         }
     }

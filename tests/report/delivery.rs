@@ -12,7 +12,7 @@ use crate::{
     brink::Brink,
     fake_upstream::{BULK, FakeUpstream, Habit, on},
     scene::{prepare, wait_for_more},
-    usage::{METRICS, bucket, has_taken, post, reporting, yes},
+    usage::{METRICS, bucket, has_taken, post, reporting, taken, yes},
 };
 
 /// Threads that report all the time, until told to stop or the edge is gone.
@@ -67,28 +67,20 @@ fn what_is_counted_during_uploads_is_not_lost() {
 
 #[test]
 fn an_upstream_that_is_away_for_rounds_gets_everything_once() {
-    let (up, brink) = reporting(&[]);
+    let (up, mut brink) = reporting(&[]);
     let reporters = Reporters::start(&brink);
     wait_for_more(&up, BULK, 1);
     up.set_habit_on(BULK, Habit::Status(503));
     wait_for_more(&up, BULK, 1);
-    // What it has taken so far is all it ever will: the answers from here on are refusals.
-    let address = up.address();
-    let before = sum(&up);
+    // It answers refusals by now: what it has taken is all it ever will.
+    let (address, before) = (up.address(), sum(&up));
     drop(up);
-    // Features are fetched every second: each further line says that a round may have failed, too.
-    let mut brink = brink;
-    brink.wait_for_log("connection refused");
-    let up = loop {
-        // Nobody else takes a port that was in use a moment ago.
-        let back = std::panic::catch_unwind(|| FakeUpstream::start_on(address, None));
-        if let Ok(back) = back {
-            break back;
-        }
-    };
+    brink.wait_for_log("Could not send usage upstream, will keep trying: upstream is unreachable");
+    let up = FakeUpstream::start_on(address, None);
     prepare(&up);
-    up.set_habit_on_times(BULK, 2, Habit::Resets);
-    up.wait_for("usage again", |requests| on(requests, BULK).count() >= 4);
+    up.set_habit_on_times(BULK, 1, Habit::Resets);
+    up.wait_for("a broken attempt", |requests| on(requests, BULK).next().is_some());
+    up.wait_for("usage", |requests| taken(requests).next().is_some());
     let posted = reporters.finish();
     has_taken(&up, posted - before);
 }

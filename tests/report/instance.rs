@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     brink::Brink,
     fake_upstream::{FakeUpstream, INSTANCE, on},
-    scene::{TOKEN, edge, running, serves},
+    scene::{TOKEN, running, serves},
     usage::report,
 };
 
@@ -22,8 +22,7 @@ fn stopped(up: &FakeUpstream, brink: &mut Brink) -> Value {
 #[test]
 fn it_names_us_and_what_we_have() {
     let up = crate::scene::upstream();
-    let features =
-        r#"{"version":2,"features":[{"name":"old","enabled":true,"strategies":[]}],"meta":{"revisionId":7}}"#;
+    let features = r#"{"version":2,"features":[{"name":"old","project":"default","enabled":true,"strategies":[]}],"meta":{"revisionId":7}}"#;
     up.set_features("development", features);
     let mut brink = crate::scene::start(&up, &["-t", TOKEN, "--app-name", "my-edge"]);
     serves(&brink, TOKEN, &["old"]);
@@ -51,14 +50,11 @@ fn edges_below_are_passed_on_the_newest_of_each() {
 
 #[test]
 fn our_own_is_taken_by_an_edge_of_our_kind() {
+    let (child_up, mut child) = running(&["--app-name", "child"]);
+    let ours = stopped(&child_up, &mut child);
     let (up, mut parent) = running(&["--app-name", "parent"]);
-    let url = format!("http://{}", parent.address);
-    let mut child = Brink::start(&edge(&url, &["-t", TOKEN, "--app-name", "child"]));
-    serves(&child, TOKEN, &["old"]);
-    child.signal("TERM");
-    assert_eq!(child.wait(), Some(0));
+    report(&parent, INSTANCE, &ours);
     let document = stopped(&up, &mut parent);
     assert_eq!(document["appName"], "parent");
-    let edges = document["connectedEdges"].as_array().expect("a list");
-    assert_eq!(edges.iter().map(|edge| edge["appName"].clone()).collect::<Vec<_>>(), ["child"]);
+    assert_eq!(document["connectedEdges"], json!([ours]));
 }

@@ -3,9 +3,8 @@
 use serde_json::json;
 
 use crate::{
-    brink::Brink,
     fake_upstream::{BULK, Request, on},
-    scene::{TOKEN, edge, serves, wait_for_more},
+    scene::{TOKEN, serves, wait_for_more},
     usage::{
         METRICS, REGISTER, bucket, elements, has_taken, post, registration, report, reporting, taken, yes,
     },
@@ -106,30 +105,29 @@ fn tokens_in_use_alone_are_reported_rarely() {
     assert_eq!(elements(&up.requests(), "seenTokens"), [TOKEN]);
 }
 
+/// What an edge like us posts to an upstream like us: it names itself as the only hop.
 #[test]
 fn what_an_edge_below_reports_arrives_with_us_as_the_farther_hop() {
-    let (up, parent) = reporting(&["--app-name", "parent"]);
-    let url = format!("http://{}", parent.address);
-    let mut arguments = edge(&url, &["-t", TOKEN, "--app-name", "child", "--metrics-interval-seconds", "1"]);
-    arguments[1] = "1";
-    let child = Brink::start(&arguments);
-    serves(&child, TOKEN, &["old"]);
+    let (child_up, child) = reporting(&["--app-name", "child"]);
     report(&child, REGISTER, &registration("svc"));
-    let impact = json!([{"type": "counter", "name": "c1", "help": "h", "samples": [{"value": 2.0}]}]);
     let mut body = bucket("2026-11-21T02:10:00Z", &[("fa", 5)]);
-    body["impactMetrics"] = impact;
+    body["impactMetrics"] =
+        json!([{"type": "counter", "name": "c1", "help": "h", "samples": [{"value": 2.0}]}]);
     report(&child, METRICS, &body);
+    has_taken(&child_up, 5);
+    child_up.wait_for("the application", |requests| !elements(requests, "applications").is_empty());
+    let (up, parent) = reporting(&["--app-name", "parent"]);
+    for passed_on in taken(&child_up.requests()) {
+        report(&parent, BULK, &passed_on.json());
+    }
     has_taken(&up, 5);
-    let app = |requests: &[Request]| {
-        elements(requests, "applications").into_iter().find(|app| app["appName"] == "svc")
-    };
-    up.wait_for("the application", |requests| app(requests).is_some());
+    up.wait_for("the application", |requests| !elements(requests, "applications").is_empty());
     up.wait_for("the impact metric", |requests| !elements(requests, "impactMetrics").is_empty());
     let requests = up.requests();
-    let app = app(&requests).expect("just seen");
-    let hops: Vec<_> =
-        app["connectVia"].as_array().expect("hops").iter().map(|hop| hop["appName"].clone()).collect();
-    assert_eq!(hops, ["child", "parent"]);
+    let app = &elements(&requests, "applications")[0];
+    let hops = app["connectVia"].as_array().expect("hops").iter().map(|hop| &hop["appName"]);
+    assert_eq!(hops.collect::<Vec<_>>(), ["child", "parent"]);
     let metric = &elements(&requests, "impactMetrics")[0];
     assert_eq!((&metric["name"], &metric["samples"][0]["value"]), (&json!("c1"), &json!(2.0)));
+    assert_eq!(elements(&requests, "seenTokens"), [TOKEN]);
 }
