@@ -5,6 +5,7 @@
 mod features;
 mod routes;
 mod tokens;
+mod usage;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 

@@ -121,6 +121,14 @@ impl Edge {
     }
 }
 
+#[cfg(test)]
+impl Edge {
+    /// What is gathered now.
+    pub(super) fn bucket(&self) -> std::cell::Ref<'_, Bucket> {
+        std::cell::Ref::map(self.gatherer.borrow(), |gatherer| &gatherer.bucket)
+    }
+}
+
 /// What an SDK is that does not say it.
 fn sdk_type(route: &Route<'_>) -> SdkType {
     match route {
