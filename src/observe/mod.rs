@@ -18,5 +18,6 @@ pub mod gather;
 pub mod log;
 pub mod meter;
 pub mod observed;
+pub mod remote_write;
 pub mod tally;
 pub mod timing;

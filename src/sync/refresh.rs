@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::{
@@ -114,6 +114,8 @@ impl Sync {
             self.schedule.set_etag(&key, etag);
         }
         let (Some(fresh), Some(environment)) = (fresh, &scope.environment) else { return };
+        let revision = fresh.document.meta.as_ref().and_then(|meta| meta.revision_id);
+        self.tally.polled(&scope, revision, SystemTime::now());
         let first = !self.loads.has_loaded(&scope);
         let applied = self.catalog.apply(environment, &scope.projects, fresh.document);
         self.loads.loaded(key);
