@@ -61,6 +61,8 @@ pub struct Rules {
     client_ip: ClientIp,
     /// `/all` is served.
     has_all: bool,
+    /// What is measured is shown.
+    has_metrics: bool,
 }
 
 impl Rules {
@@ -73,6 +75,7 @@ impl Rules {
             peers: peers::Peers::new(&server.allow, &server.deny),
             client_ip: ClientIp::new(trust),
             has_all: endpoints.all,
+            has_metrics: endpoints.metrics,
         }
     }
 }
@@ -157,6 +160,11 @@ impl Edge {
         request: &Request<'_>,
         call: &mut Call<'_, Verdict>,
     ) -> Result<Outcome, Failure> {
+        if let Route::Page(PageRoute::Prometheus) = route
+            && !self.rules.has_metrics
+        {
+            return Err(Failure::NotFound);
+        }
         route.check_method(&request.head.method)?;
         match route {
             Route::Health => Ok(backstage::health(call)),
