@@ -8,13 +8,13 @@ use std::{
     io::Write,
     net::TcpListener,
     process::ExitCode,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU64},
     thread,
     time::{Duration, Instant},
 };
 
-use brink_shards::{PoolConfig, ShardPool, Timeouts, bind, cpu, preflight};
-use crossbeam_channel::{Receiver, bounded, never, select};
+use brink_shards::{Broadcast, PoolConfig, ShardPool, Timeouts, bind, cpu, preflight};
+use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 
 use crate::{
     config::{
@@ -24,16 +24,23 @@ use crate::{
     control::Control,
     limits::{ASKS_MAX, BODY_TIMEOUT, HEAD_TIMEOUT, SEND_TIMEOUT},
     messages::Ask,
-    observe::{log, observed::Observed, tally::Tally},
+    observe::{
+        exposition::{self, Exposition},
+        gather::Gatherer,
+        log,
+        observed::Observer,
+        remote_write,
+        tally::{Tally, TokenStates},
+    },
     offline,
-    pages::{self, PAGE_ASKS_MAX},
+    pages::{self, PAGE_ASKS_MAX, PageAsk},
     probe,
     report::{
         self, Reporting,
         limits::{BUCKETS_PER_SHARD, FLUSH_BUDGET, FLUSH_MIN, RELAYS_MAX},
         standing::standing,
     },
-    serve::{Desk, Edge, Rules},
+    serve::{Desk, Edge, Rules, Seat},
     signals,
     sync::{self, Sync},
     tokens::{
@@ -49,6 +56,13 @@ const EXIT_HOST: u8 = 78;
 
 /// An offline process has nobody to validate tokens with; the registry wants a number.
 const NEVER: Duration = Duration::from_secs(3600);
+
+/// What stands before anything is served.
+struct Prepared {
+    signals: signals::Blocked,
+    /// Counts log lines that were dropped.
+    log_dropped: Arc<AtomicU64>,
+}
 
 /// Why the process ends with an error.
 enum Failed {
@@ -73,8 +87,8 @@ pub fn run(config: &Config) -> ExitCode {
             Err(Failed::Start(config::unsupported(config).unwrap_or_default()))
         }
         Mode::Prepare(_) => Err(Failed::Start("offline prepare is not built in yet".to_owned())),
-        Mode::Edge(settings) => prepared(config, |signals| serve_edge(config, settings, signals)),
-        Mode::Offline(settings) => prepared(config, |signals| serve_offline(config, settings, signals)),
+        Mode::Edge(settings) => prepared(config, |ready| serve_edge(config, settings, ready)),
+        Mode::Offline(settings) => prepared(config, |ready| serve_offline(config, settings, ready)),
     };
     match served {
         Ok(()) => return ExitCode::SUCCESS,
@@ -93,12 +107,9 @@ fn complain(problem: impl Display) {
 }
 
 /// Signals are blocked before the first thread starts, which is the one that writes logs.
-fn prepared(
-    config: &Config,
-    serve: impl FnOnce(signals::Blocked) -> Result<(), Failed>,
-) -> Result<(), Failed> {
+fn prepared(config: &Config, serve: impl FnOnce(Prepared) -> Result<(), Failed>) -> Result<(), Failed> {
     let signals = signals::block()?;
-    let _flush = log::init(config.log_format, &log::Surroundings::of_process());
+    let flush = log::init(config.log_format, &log::Surroundings::of_process());
     if !config.pending.is_empty() {
         let options = config.pending.join(", ");
         tracing::warn!(options, "These options are accepted and have no effect yet");
@@ -109,17 +120,15 @@ fn prepared(
     if config.proxy_trust.enabled && config.proxy_trust.servers.is_empty() {
         tracing::warn!("--trust-proxy without --proxy-trusted-servers believes any client about its address");
     }
-    serve(signals)
+    serve(Prepared { signals, log_dropped: flush.dropped() })
 }
 
-fn serve_offline(
-    config: &Config,
-    settings: &settings::Offline,
-    signals: signals::Blocked,
-) -> Result<(), Failed> {
+fn serve_offline(config: &Config, settings: &settings::Offline, ready: Prepared) -> Result<(), Failed> {
     let document = offline::read(&settings.bootstrap_file)?;
     let keys = KeyHasher::new(rand::random());
     let tokens = offline_tokens(settings, keys);
+    let tally = Arc::new(Tally::new(&config.instance));
+    tally.tokens_stand(&TokenStates::of(&tokens));
     let (ask, asks) = bounded(ASKS_MAX);
     let (page_ask, page_asks) = bounded(PAGE_ASKS_MAX);
     let control_asks = ask.clone();
@@ -136,9 +145,11 @@ fn serve_offline(
         asks,
     };
     let control = offline::start(setup)?;
-    let sources = pages::Sources { broadcast: pool.broadcast().clone(), control: control_asks };
+    watch_queues(&tally, &control_asks, &page_asks);
+    let exposition = exposition(config, &pool, &tally, &ready.log_dropped);
+    let sources = pages::Sources { broadcast: pool.broadcast().clone(), control: control_asks, exposition };
     let _pages = pages::start(sources, page_asks)?;
-    until_stopped(pool, &control, None, signals, &config.stopping)
+    until_stopped(pool, &control, None, ready.signals, &config.stopping)
 }
 
 fn offline_tokens(settings: &settings::Offline, keys: KeyHasher) -> TokenTable {
@@ -154,8 +165,9 @@ fn offline_tokens(settings: &settings::Offline, keys: KeyHasher) -> TokenTable {
     registry.table()
 }
 
-fn serve_edge(config: &Config, settings: &settings::Edge, signals: signals::Blocked) -> Result<(), Failed> {
+fn serve_edge(config: &Config, settings: &settings::Edge, ready: Prepared) -> Result<(), Failed> {
     let client = Arc::new(Client::new(&settings.upstream)?);
+    let tally = Arc::new(Tally::new(&config.instance));
     warn_about(&client, settings);
     let keys = KeyHasher::new(rand::random());
     let mode = match settings.start_scope {
@@ -178,7 +190,9 @@ fn serve_edge(config: &Config, settings: &settings::Edge, signals: signals::Bloc
         let desk = desk.with_usage(bucket.clone()).with_relay(relay.clone());
         Edge::new(rules, keys, desk, rand::random())
     })?;
-    let tally = Arc::new(Tally::new(&config.instance));
+    let mut observer = Observer::new(Arc::clone(&tally), gatherer(pool.broadcast()));
+    watch_length(&tally, "buckets", &buckets);
+    watch_length(&tally, "heartbeats", &heartbeats);
     let reporting = report::Setup {
         client: Arc::clone(&client),
         interval: settings.metrics_interval,
@@ -189,8 +203,8 @@ fn serve_edge(config: &Config, settings: &settings::Edge, signals: signals::Bloc
         standing: told,
         control: control_asks.clone(),
         keys,
-        tally,
-        observe: Box::new(Observed::default),
+        tally: Arc::clone(&tally),
+        observe: Box::new(move || observer.observe()),
         seed: rand::random(),
     };
     let reporting = Reporting::start(reporting)?;
@@ -202,11 +216,60 @@ fn serve_edge(config: &Config, settings: &settings::Edge, signals: signals::Bloc
         asks,
         teller,
         seed: rand::random(),
+        tally: Arc::clone(&tally),
     };
     let control = Sync::start(setup)?;
-    let sources = pages::Sources { broadcast: pool.broadcast().clone(), control: control_asks };
+    watch_queues(&tally, &control_asks, &page_asks);
+    let shown = exposition(config, &pool, &tally, &ready.log_dropped);
+    let sources =
+        pages::Sources { broadcast: pool.broadcast().clone(), control: control_asks, exposition: shown };
     let _pages = pages::start(sources, page_asks)?;
-    until_stopped(pool, &control, Some(reporting), signals, &config.stopping)
+    let _pushes = match &settings.remote_write {
+        Some(target) => {
+            let labels = remote_write::labels(&config.instance, target);
+            let exposition = exposition(config, &pool, &tally, &ready.log_dropped);
+            Some(remote_write::start(target, labels, exposition)?)
+        }
+        None => None,
+    };
+    until_stopped(pool, &control, Some(reporting), ready.signals, &config.stopping)
+}
+
+fn watch_queues(tally: &Tally, asks: &Sender<Ask>, pages: &Receiver<PageAsk>) {
+    let asks = asks.clone();
+    tally.watch_queue("asks", move || asks.len());
+    watch_length(tally, "pages", pages);
+}
+
+fn watch_length<T: Send + 'static>(tally: &Tally, name: &'static str, queue: &Receiver<T>) {
+    let queue = queue.clone();
+    tally.watch_queue(name, move || queue.len());
+}
+
+/// What one thread shows of everything that is measured.
+fn exposition(
+    config: &Config,
+    pool: &ShardPool<Edge>,
+    tally: &Arc<Tally>,
+    log_dropped: &Arc<AtomicU64>,
+) -> Exposition {
+    Exposition::new(exposition::Sources {
+        tally: Arc::clone(tally),
+        gatherer: gatherer(pool.broadcast()),
+        shards: pool.stats().to_vec(),
+        log_dropped: Arc::clone(log_dropped),
+        names: exposition::Names {
+            app_name: config.instance.app_name.clone(),
+            instance_id: config.instance.instance_id.clone(),
+            base_path: config.server.base_path.clone(),
+        },
+    })
+}
+
+/// Asks all shards for their figures.
+fn gatherer(broadcast: &Broadcast<Edge>) -> Gatherer {
+    let broadcast = broadcast.clone();
+    Gatherer::new(broadcast.shards(), move |notice| broadcast.tell(notice))
 }
 
 fn new_registry(mode: registry::Mode, hasher: KeyHasher, revalidation_interval: Duration) -> TokenRegistry {
@@ -237,8 +300,9 @@ fn open(
     let config = config.clone();
     let pool_config =
         PoolConfig { plan, listeners, timeouts: timeouts(server), connections_max: room.connections_max };
-    let pool = ShardPool::start(pool_config, move |_, _| {
-        make(Rules::new(&config.server, &config.proxy_trust, &config.endpoints))
+    let pool = ShardPool::start(pool_config, move |shard, _| {
+        let seat = Seat { shard, clock: Instant::now };
+        make(Rules::new(&config.server, &config.proxy_trust, &config.endpoints)).seated(seat)
     })?;
     tracing::info!(shards, pinned, connections_max = room.connections_max, "Shards are running");
     if brink_shards::rings_flagged() < shards {
@@ -295,6 +359,9 @@ fn until_stopped(
         }
     }
     pool.announce_stop();
+    if let Some(reporting) = &reporting {
+        reporting.look_around();
+    }
     if !stopping.drain_delay.is_zero() {
         thread::sleep(stopping.drain_delay);
     }

@@ -2,14 +2,16 @@
 //!
 //! Shard to control: [`Ask`], over one bounded channel; when it is full the shard answers 503 (or, for
 //! [`Ask::Encode`], tries again with the next request). Control to shard: snapshots (newest only) and
-//! [`Verdict`]s, each the answer to one ticket.
+//! [`Verdict`]s, each the answer to one ticket. Anyone to all shards: [`Notice`]s.
 
 use std::{sync::Arc, time::Duration};
 
 use brink_shards::TicketId;
+use crossbeam_channel::Sender;
 
 use crate::{
     features::compress::Coding,
+    observe::meter::Figures,
     pages::Document,
     tokens::{key::TokenKey, scope::Scope, token::Token},
     upstream::Relayed,
@@ -66,7 +68,20 @@ pub struct Heartbeat {
 
 /// Told to every shard.
 #[derive(Debug, Clone)]
-pub enum Notice {}
+pub enum Notice {
+    /// By a thread that wants to know what the shards have measured. Each answers once, at once; there is room for all
+    /// answers, and one that comes too late is dropped with the channel.
+    Measure(Sender<Measured>),
+}
+
+/// What one shard has measured since it began.
+#[derive(Debug)]
+pub struct Measured {
+    /// Its index.
+    pub shard: usize,
+    /// A copy of its numbers.
+    pub figures: Box<Figures>,
+}
 
 /// A waiting request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

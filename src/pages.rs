@@ -12,6 +12,7 @@ use crossbeam_channel::{Receiver, Sender, select};
 use crate::{
     control::Control,
     messages::{Ask, Verdict, Waiter},
+    observe::exposition::{Exposition, TEXT_TYPE},
     serve::Edge,
 };
 
@@ -51,17 +52,19 @@ pub struct Sources {
     pub broadcast: Broadcast<Edge>,
     /// The sync or offline thread.
     pub control: Sender<Ask>,
+    /// What is measured.
+    pub exposition: Exposition,
 }
 
 /// Starts the thread.
 ///
 /// # Errors
 /// If the system has no thread left.
-pub fn start(sources: Sources, asks: Receiver<PageAsk>) -> std::io::Result<Control> {
-    Control::start("pages", move |stopped| run(&sources, &asks, stopped))
+pub fn start(mut sources: Sources, asks: Receiver<PageAsk>) -> std::io::Result<Control> {
+    Control::start("pages", move |stopped| run(&mut sources, &asks, stopped))
 }
 
-fn run(sources: &Sources, asks: &Receiver<PageAsk>, stopped: &Receiver<Infallible>) {
+fn run(sources: &mut Sources, asks: &Receiver<PageAsk>, stopped: &Receiver<Infallible>) {
     loop {
         select! {
             recv(asks) -> ask => match ask {
@@ -77,9 +80,11 @@ fn run(sources: &Sources, asks: &Receiver<PageAsk>, stopped: &Receiver<Infallibl
 }
 
 impl Sources {
-    fn make(&self, page: &Page) -> Document {
+    fn make(&mut self, page: &Page) -> Document {
         match page {
-            Page::Prometheus => Document { status: 404, content_type: "text/plain", body: Vec::new() },
+            Page::Prometheus => {
+                Document { status: 200, content_type: TEXT_TYPE, body: self.exposition.text() }
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
     thread,
+    time::Instant,
 };
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -154,7 +155,7 @@ impl Publisher {
         }
         (self.views, self.engines) = (next.views, next.engines);
         let (scopes, frontends) = (next.scopes.into(), next.frontends.into());
-        self.replace(Snapshot { tokens, scopes, frontends, ready });
+        self.replace(Snapshot { tokens, scopes, frontends, ready, published: None });
         self.order_forms();
     }
 
@@ -195,7 +196,7 @@ impl Publisher {
     }
 
     fn replace(&mut self, snapshot: Snapshot) {
-        let snapshot = Arc::new(snapshot);
+        let snapshot = Arc::new(Snapshot { published: Some(Instant::now()), ..snapshot });
         (self.sink)(&snapshot);
         self.retired.push(std::mem::replace(&mut self.current, snapshot));
         self.sweep();

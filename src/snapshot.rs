@@ -3,7 +3,7 @@
 //! Made by the `Publisher` alone. No reader sees half a change: tokens, scopes and readiness of one snapshot
 //! belong together.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use crate::{evaluate::Engine, features::view::ScopeView, tokens::table::TokenTable};
 
@@ -18,6 +18,8 @@ pub struct Snapshot {
     pub frontends: Box<[FrontendState]>,
     /// Whether `/internal-backstage/ready` says READY.
     pub ready: bool,
+    /// When it was handed to the shards; set by the publisher.
+    pub published: Option<Instant>,
 }
 
 /// What is known about the data of one scope.

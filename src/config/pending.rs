@@ -2,7 +2,7 @@
 //!
 //! The first kind is said once at start when given; where silence would do harm the program refuses to
 //! start instead. When an option is built, its row goes from here. Details of an option (the password of
-//! Redis, labels of pushed metrics) are not listed beside it. Ignored for good, as in Unleash Edge 20.4:
+//! Redis) are not listed beside it. Ignored for good, as in Unleash Edge 20.4:
 //! `sentry-*`, `datadog-url`, `consumption`, `desired-projects`, `prometheus-user-id`, and `delta-diff`.
 
 use super::{
@@ -15,7 +15,6 @@ use super::{
 /// Accepted, without effect yet.
 static PENDING: &[&Opt] = &[
     &program::DISABLE_METRICS_BATCH_ENDPOINT,
-    &program::DISABLE_METRICS_ENDPOINT,
     &program::DISABLE_FEATURES_ENDPOINT,
     &program::DISABLE_TOKENS_ENDPOINT,
     &program::DISABLE_INSTANCE_DATA_ENDPOINT,
@@ -32,7 +31,6 @@ static PENDING: &[&Opt] = &[
     &edge::STREAMING,
     &edge::DELTA,
     &edge::PKCS12_IDENTITY_FILE,
-    &edge::PROMETHEUS_REMOTE_WRITE_URL,
     &edge::UNLEASH_CLIENT_SECRET,
     &edge::UNLEASH_CLIENT_SECRET_FILE,
     &edge::DESIRED_ENVIRONMENTS,

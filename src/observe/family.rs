@@ -2,11 +2,12 @@
 
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 
-/// A family, unless it would be empty.
-pub fn of(name: &str, help: &str, kind: MetricType, series: Vec<Metric>) -> Option<MetricFamily> {
+/// A family, its series by the values of their labels; nothing if it would be empty.
+pub fn of(name: &str, help: &str, kind: MetricType, mut series: Vec<Metric>) -> Option<MetricFamily> {
     if series.is_empty() {
         return None;
     }
+    series.sort_by(|one, other| values(one).cmp(values(other)));
     let mut family = MetricFamily::default();
     family.set_name(name.to_owned());
     family.set_help(help.to_owned());
@@ -51,6 +52,10 @@ pub fn histogram(labels: &[(&str, &str)], bounds: &[f64], counts: &[u64], sum: f
     let mut metric = Metric::from_label(pairs(labels));
     metric.set_histogram(histogram);
     metric
+}
+
+fn values(metric: &Metric) -> impl Iterator<Item = &str> {
+    metric.get_label().iter().map(LabelPair::value)
 }
 
 fn pairs(labels: &[(&str, &str)]) -> Vec<LabelPair> {

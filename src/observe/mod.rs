@@ -9,10 +9,15 @@
 //! Shards measure without sharing: a copy of a meter leaves its shard only when somebody asks. No label value is ever a
 //! client's text: see `endpoint`, `clients` and `tally::toggles` for what closes each set.
 
+pub mod clients;
 pub mod consumption;
 pub mod endpoint;
+pub mod exposition;
 mod family;
+pub mod gather;
 pub mod log;
+pub mod meter;
 pub mod observed;
+pub mod remote_write;
 pub mod tally;
 pub mod timing;

@@ -3,15 +3,26 @@
 //! Everything counts from the start of the process. What a report wants since the one before is the difference, see
 //! [`Consumption::since`].
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::{consumption::Consumption, tally::UpstreamLatency, timing::Latency};
+use prometheus::{core::Collector, process_collector::ProcessCollector, proto::MetricFamily};
+
+use super::{
+    consumption::Consumption,
+    endpoint::{Class, Endpoint},
+    gather::Gatherer,
+    meter::Figures,
+    tally::{Tally, UpstreamLatency},
+    timing::Latency,
+};
 
 /// See the module.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Observed {
     /// Requests, by kind of answer and route without the base path.
     pub traffic: Traffic,
+    /// Answers 200 and 304, by route without the base path.
+    pub requests: BTreeMap<&'static str, Requests>,
     /// Calls to upstream.
     pub latency_upstream: UpstreamLatency,
     /// By announced interval.
@@ -35,6 +46,15 @@ pub struct Traffic {
     pub access_denied: BTreeMap<&'static str, Latency>,
 }
 
+/// Requests of one route.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Requests {
+    /// Answered 200.
+    pub ok: u64,
+    /// Answered 304.
+    pub not_modified: u64,
+}
+
 /// What the process has used.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ProcessFigures {
@@ -42,4 +62,71 @@ pub struct ProcessFigures {
     pub cpu_seconds: f64,
     /// Resident memory in bytes.
     pub resident_bytes: f64,
+}
+
+/// Gathers what instance data says; owned by the thread that reports it.
+pub struct Observer {
+    tally: Arc<Tally>,
+    gatherer: Gatherer,
+    process: ProcessCollector,
+}
+
+impl Observer {
+    /// Looks at the control side through its tally, at the shards through a gatherer.
+    pub fn new(tally: Arc<Tally>, gatherer: Gatherer) -> Self {
+        Self { tally, gatherer, process: ProcessCollector::for_self() }
+    }
+
+    /// Looks now. Takes as long as the slowest shard, a quarter of a second at most.
+    pub fn observe(&mut self) -> Observed {
+        let process = process_figures(&self.process.collect());
+        let figures = self.gatherer.gather().figures;
+        Observed {
+            traffic: Traffic::of(figures),
+            requests: requests(figures),
+            latency_upstream: self.tally.upstream_latency(),
+            consumption: figures.consumption.clone(),
+            streaming_clients: figures.streams_open,
+            process,
+        }
+    }
+}
+
+impl Traffic {
+    fn of(figures: &Figures) -> Self {
+        let mut traffic = Self::default();
+        for (endpoint, class, timing) in figures.traffic() {
+            let routes = match class {
+                Class::Get => &mut traffic.get,
+                Class::Post => &mut traffic.post,
+                Class::Cached => &mut traffic.cached_responses,
+                Class::Denied => &mut traffic.access_denied,
+            };
+            routes.insert(endpoint.pattern(), timing.latency());
+        }
+        traffic
+    }
+}
+
+fn requests(figures: &Figures) -> BTreeMap<&'static str, Requests> {
+    let mut requests: BTreeMap<_, Requests> = BTreeMap::new();
+    let reported = figures.all_series().filter(|(key, _)| Endpoint::is_reported(key.endpoint));
+    for (key, series) in reported {
+        let count = series.durations.count();
+        match key.status {
+            200 => requests.entry(key.endpoint.pattern()).or_default().ok += count,
+            304 => requests.entry(key.endpoint.pattern()).or_default().not_modified += count,
+            _ => {}
+        }
+    }
+    requests
+}
+
+fn process_figures(families: &[MetricFamily]) -> Option<ProcessFigures> {
+    let first = |name: &str| {
+        families.iter().find(|family| family.name() == name).and_then(|family| family.get_metric().first())
+    };
+    let cpu_seconds = first("process_cpu_seconds_total")?.get_counter().get_value();
+    let resident_bytes = first("process_resident_memory_bytes")?.get_gauge().get_value();
+    Some(ProcessFigures { cpu_seconds, resident_bytes })
 }

@@ -11,16 +11,9 @@ use serde_json::value::RawValue;
 use super::standing::Revision;
 use crate::{
     config::settings::Instance,
-    observe::{
-        consumption::{Consumption, Interval},
-        observed::Observed,
-        timing::Latency,
-    },
-    upstream::wire::rfc3339,
+    observe::{consumption::Interval, observed::Observed, timing::Latency},
+    upstream::{COMPATIBLE_VERSION, wire::rfc3339},
 };
-
-/// The version that the console of Unleash shows; it may warn of old ones.
-const EDGE_VERSION: &str = "20.4.1";
 
 /// What does not change while the process lives.
 #[derive(Debug, Clone)]
@@ -52,13 +45,13 @@ impl Identity {
     /// The document.
     pub fn document(&self, contents: &Contents<'_>) -> Vec<u8> {
         let Contents { observed, reported, revisions, children } = contents;
-        let since = observed.consumption.since(reported);
+        let since = observed.consumption.since(&reported.consumption);
         let document = Document {
             identifier: &self.identifier,
             app_name: &self.app_name,
             hosting: if self.hosted { "hosted" } else { "self-hosted" },
             region: self.region.as_deref(),
-            edge_version: EDGE_VERSION,
+            edge_version: COMPATIBLE_VERSION,
             process_metrics: observed.process.map(|process| ProcessMetrics {
                 cpu_usage: process.cpu_seconds,
                 memory_usage: process.resident_bytes,
@@ -70,7 +63,7 @@ impl Identity {
                 metrics: observed.latency_upstream.metrics.into(),
                 edge: observed.latency_upstream.edge.into(),
             },
-            requests_since_last_report: BTreeMap::new(),
+            requests_since_last_report: requests_since(observed, reported),
             connected_streaming_clients: observed.streaming_clients,
             connected_edges: children,
             connection_consumption_since_last_report: ConnectionConsumption {
@@ -93,8 +86,8 @@ impl Identity {
 pub struct Contents<'a> {
     /// Figures.
     pub observed: &'a Observed,
-    /// What upstream knows of them.
-    pub reported: &'a Consumption,
+    /// As upstream knows them.
+    pub reported: &'a Observed,
     /// Per refresh token.
     pub revisions: &'a [Revision],
     /// Documents of edges below us, passed on as they came.
@@ -116,8 +109,8 @@ struct Document<'a> {
     started: String,
     traffic: Traffic,
     latency_upstream: LatencyUpstream,
-    /// Empty, as Unleash Edge 20.4 sends it.
-    requests_since_last_report: BTreeMap<(), ()>,
+    /// Unleash Edge 20.4 leaves it empty, older ones fill it as here.
+    requests_since_last_report: BTreeMap<&'static str, Requests>,
     connected_streaming_clients: u64,
     connected_edges: &'a [&'a RawValue],
     connection_consumption_since_last_report: ConnectionConsumption,
@@ -141,6 +134,12 @@ struct Traffic {
     get: ByRoute,
     post: ByRoute,
     access_denied: ByRoute,
+}
+
+#[derive(Serialize)]
+struct Requests {
+    requests200: u64,
+    requests304: u64,
 }
 
 #[derive(Serialize)]
@@ -223,6 +222,16 @@ fn traffic(observed: &Observed) -> Traffic {
     }
 }
 
+fn requests_since(observed: &Observed, reported: &Observed) -> BTreeMap<&'static str, Requests> {
+    let since = observed.requests.iter().map(|(route, now)| {
+        let before = reported.requests.get(route).copied().unwrap_or_default();
+        let requests200 = now.ok.saturating_sub(before.ok);
+        let requests304 = now.not_modified.saturating_sub(before.not_modified);
+        (*route, Requests { requests200, requests304 })
+    });
+    since.filter(|(_, requests)| requests.requests200 + requests.requests304 > 0).collect()
+}
+
 fn group(intervals: &BTreeMap<Interval, u64>) -> Group {
     let points = intervals.iter().map(|(interval, requests)| DataPoint {
         interval: [interval.from_ms, interval.to_ms],
@@ -237,7 +246,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        observe::{endpoint::Metered, observed::ProcessFigures, tally::UpstreamLatency},
+        observe::{
+            endpoint::Metered,
+            observed::{self, ProcessFigures},
+            tally::UpstreamLatency,
+        },
         tokens::scope::Projects,
     };
 
@@ -268,8 +281,11 @@ mod tests {
         observed.traffic.access_denied.insert("/api/client/features", latency(18.819, 7, 49.417));
         observed.consumption.count(Metered::Features, None);
         observed.consumption.count_frontend();
-        let reported = observed.consumption.clone();
+        observed.requests.insert("/api/client/features", observed::Requests { ok: 1, not_modified: 5 });
+        observed.requests.insert("/api/frontend", observed::Requests { ok: 4, not_modified: 0 });
+        let reported = observed.clone();
         observed.consumption.count(Metered::Metrics, None);
+        observed.requests.insert("/api/client/features", observed::Requests { ok: 1, not_modified: 8 });
         let revision = Revision {
             environment: "development".into(),
             projects: Projects::All,
@@ -290,7 +306,7 @@ mod tests {
             r#""post":{},"accessDenied":{"/api/client/features":{"avg":18.819,"count":7.0,"p99":49.417}}},"#,
             r#""latencyUpstream":{"features":{"avg":3.667,"count":3.0,"p99":19.7},"#,
             r#""metrics":{"avg":0.0,"count":0.0,"p99":0.0},"edge":{"avg":0.0,"count":0.0,"p99":0.0}},"#,
-            r#""requestsSinceLastReport":{},"connectedStreamingClients":2,"#,
+            r#""requestsSinceLastReport":{"/api/client/features":{"requests200":0,"requests304":3}},"connectedStreamingClients":2,"#,
             r#""connectedEdges":[{"identifier":"child", "x":1}],"#,
             r#""connectionConsumptionSinceLastReport":{"features":[{"meteredGroup":"default","dataPoints":[]}],"#,
             r#""metrics":[{"meteredGroup":"default","dataPoints":[{"interval":[0,60000],"requests":1}]}]},"#,
@@ -303,7 +319,7 @@ mod tests {
 
     #[test]
     fn nothing_observed_yet_is_a_document_too() {
-        let (observed, reported) = (Observed::default(), Consumption::default());
+        let (observed, reported) = (Observed::default(), Observed::default());
         let contents = Contents { observed: &observed, reported: &reported, revisions: &[], children: &[] };
         let text = written(&contents);
         assert!(

@@ -48,6 +48,9 @@ use crate::{
     usage::Bucket,
 };
 
+/// How long looking at all shards may take, and more.
+const LOOK: Duration = Duration::from_millis(500);
+
 /// What reporting is made of.
 pub struct Setup {
     /// Unleash or another edge.
@@ -77,7 +80,7 @@ pub struct Setup {
 }
 
 /// See [`Setup::observe`].
-pub type Observe = Box<dyn Fn() -> Observed + Send>;
+pub type Observe = Box<dyn FnMut() -> Observed + Send>;
 
 /// A question of the pages thread; the answer is a finished JSON document.
 #[derive(Debug)]
@@ -120,6 +123,15 @@ impl Reporting {
     /// Is disconnected when the thread has ended; never receives anything.
     pub fn ended(&self) -> &Receiver<Infallible> {
         self.control.ended()
+    }
+
+    /// Looks at the shards' figures while they still answer, for the instance data of [`Reporting::finish`].
+    pub fn look_around(&self) {
+        let (page, looked) = bounded(1);
+        if self.inquiries.try_send(Inquiry::InstanceData(page)).is_ok() {
+            // Too late is no harm: the figures are then a minute old.
+            let _ = looked.recv_timeout(LOOK);
+        }
     }
 
     /// Delivers what there is, and returns when that is done or the time has come. Shards must have handed over their

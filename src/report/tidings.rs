@@ -15,7 +15,7 @@ use super::{
     standing::Revision,
 };
 use crate::{
-    observe::consumption::Consumption,
+    observe::observed::Observed,
     upstream::CallError,
     usage::{Child, Ledger},
 };
@@ -26,13 +26,13 @@ pub struct Tidings {
     observe: Observe,
     minute: Minute,
     /// What upstream knows, or has no use for.
-    reported: Consumption,
+    reported: Observed,
     under_way: Option<UnderWay>,
     last: Last,
 }
 
 struct UnderWay {
-    consumption: Consumption,
+    observed: Observed,
     children: Vec<Child>,
 }
 
@@ -51,7 +51,7 @@ impl Tidings {
     /// Due in a minute.
     pub fn new(identity: Identity, observe: Observe, now: Instant, random: &mut impl Rng) -> Self {
         let minute = Minute::new(now, random);
-        let reported = Consumption::default();
+        let reported = Observed::default();
         Self { identity, observe, minute, reported, under_way: None, last: Last::Unwanted }
     }
 
@@ -69,7 +69,7 @@ impl Tidings {
         let reported = &self.reported;
         let contents = Contents { observed: &observed, reported, revisions, children: &documents };
         let body = self.identity.document(&contents);
-        self.under_way = Some(UnderWay { consumption: observed.consumption, children });
+        self.under_way = Some(UnderWay { observed, children });
         Some(body)
     }
 
@@ -101,7 +101,7 @@ impl Tidings {
     ) {
         let Some(under_way) = self.under_way.take() else { return };
         if self.minute.answered(result, now, random) {
-            self.reported = under_way.consumption;
+            self.reported = under_way.observed;
         } else {
             ledger.put_back_children(under_way.children);
             // The one at the end would fail as well.
@@ -130,7 +130,7 @@ impl Tidings {
     }
 
     /// The document of `/internal-backstage/instancedata`.
-    pub fn page(&self, revisions: &[Revision], ledger: &mut Ledger) -> Vec<u8> {
+    pub fn page(&mut self, revisions: &[Revision], ledger: &mut Ledger) -> Vec<u8> {
         let observed = (self.observe)();
         let contents = Contents { observed: &observed, reported: &self.reported, revisions, children: &[] };
         let this = self.identity.document(&contents);

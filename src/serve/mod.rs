@@ -17,6 +17,7 @@ mod frontend;
 mod guard;
 mod heartbeat;
 mod json_body;
+mod meter;
 mod peers;
 mod refusals;
 mod replica;
@@ -30,10 +31,11 @@ use std::{
     ops::ControlFlow::{Break, Continue},
     rc::Rc,
     sync::Arc,
+    time::Instant,
 };
 
 use brink_shards::{
-    Call, Now, Outcome, Request, RequestBody, Service,
+    Answered, Call, Now, Outcome, Request, RequestBody, Service,
     http::{head::Method, path},
 };
 use client_ip::ClientIp;
@@ -47,6 +49,7 @@ use usage::Gatherer;
 use crate::{
     config::settings::{Endpoints, ProxyTrust, Server},
     messages::{Notice, Verdict},
+    observe::meter::Meter,
     pages::Page,
     snapshot::Snapshot,
     tokens::key::KeyHasher,
@@ -62,6 +65,8 @@ pub struct Rules {
     client_ip: ClientIp,
     /// `/all` is served.
     has_all: bool,
+    /// What is measured is shown.
+    has_metrics: bool,
 }
 
 impl Rules {
@@ -74,6 +79,7 @@ impl Rules {
             peers: peers::Peers::new(&server.allow, &server.deny),
             client_ip: ClientIp::new(trust),
             has_all: endpoints.all,
+            has_metrics: endpoints.metrics,
         }
     }
 }
@@ -92,6 +98,17 @@ pub struct Edge {
     now_unix_ms: i64,
     /// The process will stop: not ready any more.
     stopping: bool,
+    meter: Meter,
+    seat: Option<Seat>,
+}
+
+/// Where a service runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Seat {
+    /// Index of its shard.
+    pub shard: usize,
+    /// Tells the time where a tick is too coarse.
+    pub clock: fn() -> Instant,
 }
 
 impl Edge {
@@ -107,7 +124,15 @@ impl Edge {
             gatherer: RefCell::default(),
             now_unix_ms: 0,
             stopping: false,
+            meter: Meter::default(),
+            seat: None,
         }
+    }
+
+    /// The service of this shard. Without a seat it measures what it does and cannot be asked for it.
+    #[must_use]
+    pub fn seated(self, seat: Seat) -> Self {
+        Self { seat: Some(seat), ..self }
     }
 
     fn respond(
@@ -149,6 +174,11 @@ impl Edge {
         request: &Request<'_>,
         call: &mut Call<'_, Verdict>,
     ) -> Result<Outcome, Failure> {
+        if let Route::Page(PageRoute::Prometheus) = route
+            && !self.rules.has_metrics
+        {
+            return Err(Failure::NotFound);
+        }
         route.check_method(&request.head.method)?;
         match route {
             Route::Health => Ok(backstage::health(call)),
@@ -202,7 +232,9 @@ impl Service for Edge {
     type Notice = Notice;
 
     fn apply(&mut self, snapshot: Arc<Snapshot>) {
+        let published = snapshot.published;
         self.replica = Replica::new(snapshot);
+        self.measure_applied(published);
     }
 
     fn note(&mut self, verdict: &Verdict) {
@@ -210,15 +242,22 @@ impl Service for Edge {
     }
 
     fn told(&mut self, notice: Notice) {
-        match notice {}
+        match notice {
+            Notice::Measure(answers) => self.show_figures(&answers),
+        }
     }
 
     fn handle(&mut self, request: &Request<'_>, call: &mut Call<'_, Verdict>) -> Outcome {
         let rules = Rc::clone(&self.rules);
         let path = path::normalise(request.head.target.path);
         let route = Route::find(&path, &rules.base_path);
+        self.meter_request(&route, &path, request);
         self.respond(&route, request, call)
             .unwrap_or_else(|failure| failure.reply(&rules.cors, &self.replica, &route, request, call))
+    }
+
+    fn answered(&mut self, answered: &Answered) {
+        self.meter.answer(answered.status, answered.body_bytes, answered.took);
     }
 
     fn announce_stop(&mut self) {

@@ -120,7 +120,7 @@ fn snapshot(tokens: &[Known]) -> Snapshot {
     let state_of =
         |scope: &Scope| tokens.iter().find(|known| known.scope == *scope).map(|one| one.state.clone());
     let scopes = table.scopes().iter().filter_map(state_of).collect();
-    Snapshot { tokens: Arc::new(table), scopes, frontends: Box::default(), ready: true }
+    Snapshot { tokens: Arc::new(table), scopes, ready: true, ..Snapshot::default() }
 }
 
 /// Both tokens and all data.

@@ -7,7 +7,7 @@ use std::{
     io,
     sync::Arc,
     thread,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -15,6 +15,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use super::refresh::Trouble;
 use crate::{
     features::{environment::EnvironmentData, model::Document, parse::parse_document},
+    observe::tally::{Operation, Tally},
     tokens::{
         key::TokenKey,
         limits::{ASKED_BATCHES_MAX, KNOWN_BATCHES_MAX},
@@ -92,12 +93,13 @@ pub struct Calls {
 
 impl Calls {
     /// Starts the threads.
-    pub fn start(client: &Arc<Client>, interval: Duration) -> io::Result<Self> {
+    pub fn start(client: &Arc<Client>, tally: &Arc<Tally>, interval: Duration) -> io::Result<Self> {
         let (jobs, job_inbox) = unbounded();
         let (validations, validation_inbox) = unbounded();
         let (report, outcomes) = unbounded();
+        let worker = Worker { client: Arc::clone(client), report, tally: Arc::clone(tally) };
         for index in 0..FETCH_THREADS {
-            let worker = Worker { client: Arc::clone(client), report: report.clone() };
+            let worker = worker.clone();
             let inbox: Receiver<Job> = job_inbox.clone();
             let name = format!("fetch-{index}");
             thread::Builder::new()
@@ -105,7 +107,7 @@ impl Calls {
                 .spawn(move || inbox.iter().for_each(|job| worker.work(job, interval)))?;
         }
         for index in 0..VALIDATION_THREADS {
-            let worker = Worker { client: Arc::clone(client), report: report.clone() };
+            let worker = worker.clone();
             let inbox: Receiver<Batch> = validation_inbox.clone();
             let name = format!("validate-{index}");
             thread::Builder::new()
@@ -152,9 +154,11 @@ impl Calls {
     }
 }
 
+#[derive(Clone)]
 struct Worker {
     client: Arc<Client>,
     report: Sender<Outcome>,
+    tally: Arc<Tally>,
 }
 
 impl Worker {
@@ -166,7 +170,10 @@ impl Worker {
                 self.say(Outcome::Fetched(Fetched { key: job.key, result }));
             }
             Job::Register(token, registration) => {
-                let registered = guarded(|| self.client.register(token.text(), &registration));
+                let registered = guarded(|| {
+                    let register = || self.client.register(token.text(), &registration);
+                    self.timed(Operation::Register, register, |_| 202)
+                });
                 if let Err(error) = registered {
                     tracing::debug!("Could not register upstream with {token}: {error}");
                 }
@@ -175,7 +182,11 @@ impl Worker {
     }
 
     fn fetch(&self, job: &FetchJob, interval: Duration) -> Result<Option<Fresh>, Trouble> {
-        let answer = self.client.features(job.token.text(), job.etag.as_deref(), interval);
+        let fetch = || self.client.features(job.token.text(), job.etag.as_deref(), interval);
+        let answer = self.timed(Operation::Features, fetch, |fetched| match fetched {
+            client::Fetched::NotModified => 304,
+            client::Fetched::Document { .. } => 200,
+        });
         match answer.map_err(Trouble::Call)? {
             client::Fetched::NotModified => Ok(None),
             client::Fetched::Document { etag, body } => {
@@ -187,9 +198,22 @@ impl Worker {
 
     fn validate(&self, batch: Batch) {
         let tokens: Vec<&str> = batch.tokens().map(Token::text).collect();
-        let result = guarded(|| self.client.validate(&tokens));
+        let result = guarded(|| self.timed(Operation::Validate, || self.client.validate(&tokens), |_| 200));
         drop(tokens);
         self.say(Outcome::Validated(batch, result));
+    }
+
+    /// Makes a call and counts it. `status`: that of a successful answer, which the client does not hand out.
+    fn timed<T>(
+        &self,
+        operation: Operation,
+        call: impl FnOnce() -> Result<T, CallError>,
+        status: impl FnOnce(&T) -> u16,
+    ) -> Result<T, CallError> {
+        let began = Instant::now();
+        let result = call();
+        self.tally.called(operation, result.as_ref().map(status), began.elapsed());
+        result
     }
 
     fn say(&self, outcome: Outcome) {

@@ -31,6 +31,7 @@ use crate::{
     control::Control,
     features::catalog::Catalog,
     messages::{Ask, Verdict, Waiter},
+    observe::tally::{Tally, TokenStates},
     publish::{Data, DataState, FrontendData, Publisher},
     report::standing::{Standing, Teller},
     serve::Edge,
@@ -64,6 +65,8 @@ pub struct Setup {
     pub teller: Teller,
     /// For jitter.
     pub seed: u64,
+    /// Counts what is done here.
+    pub tally: Arc<Tally>,
 }
 
 /// See the module.
@@ -90,6 +93,9 @@ pub struct Sync {
     answers: Vec<(Waiter, Verdict)>,
     /// Asked tokens are gathered until then.
     gather_until: Option<Instant>,
+    tally: Arc<Tally>,
+    /// When the states of tokens are shown again.
+    show_tokens_at: Instant,
 }
 
 impl Sync {
@@ -100,7 +106,7 @@ impl Sync {
     pub fn start(setup: Setup) -> std::io::Result<Control> {
         let broadcast = setup.broadcast.clone();
         let publisher = Publisher::new(Box::new(move |snapshot| broadcast.publish(snapshot)))?;
-        let calls = Calls::start(&setup.client, setup.interval)?;
+        let calls = Calls::start(&setup.client, &setup.tally, setup.interval)?;
         let mut sync = Self {
             schedule: Schedule::new(setup.interval, FETCHES_IN_FLIGHT_MAX),
             registry: setup.registry,
@@ -119,6 +125,8 @@ impl Sync {
             revisions_changed: false,
             answers: Vec::new(),
             gather_until: None,
+            tally: setup.tally,
+            show_tokens_at: Instant::now(),
         };
         Control::start("sync", move |stopped| sync.run(stopped))
     }
@@ -130,6 +138,7 @@ impl Sync {
             self.tell();
             self.publish();
             self.answer();
+            self.show_tokens(now);
             let asks = self.asks.clone();
             let outcomes = self.calls.outcomes().clone();
             let made = self.publisher.made().clone();
@@ -208,6 +217,20 @@ impl Sync {
         publisher.publish(Arc::clone(&self.tokens), ready, |scope| Data {
             clients: data_of(registry, catalog, loads, scope),
             frontends: frontend_data_of(registry, catalog, scope),
+        });
+    }
+
+    /// Counting them takes a millisecond where there are many, so not for each change.
+    fn show_tokens(&mut self, now: Instant) {
+        if now < self.show_tokens_at {
+            return;
+        }
+        self.show_tokens_at = now + IDLE;
+        let (known, sizes) = (TokenStates::of(&self.tokens), self.registry.sizes());
+        self.tally.tokens_stand(&TokenStates {
+            invalid: known.invalid + sizes.refused,
+            unknown: sizes.asked + sizes.known.saturating_sub(self.tokens.len()),
+            ..known
         });
     }
 

@@ -113,7 +113,9 @@ impl Sync {
             self.schedule.set_etag(&key, fresh.etag.clone());
         }
         let (Some(fresh), Some(environment)) = (fresh, &scope.environment) else { return };
-        if let Some(revision_id) = fresh.document.meta.as_ref().and_then(|meta| meta.revision_id) {
+        let revision = fresh.document.meta.as_ref().and_then(|meta| meta.revision_id);
+        self.tally.polled(&scope, revision, SystemTime::now());
+        if let Some(revision_id) = revision {
             target.revision = Some((revision_id, SystemTime::now()));
             self.revisions_changed = true;
         }

@@ -59,6 +59,8 @@ impl Sync {
                 if std::mem::take(&mut self.waiting.in_trouble) {
                     tracing::info!("Upstream validates tokens again");
                 }
+                let asked = batch.tokens().len();
+                self.tally.validated(listed.len().min(asked), asked.saturating_sub(listed.len()));
                 let verdicts = self.registry.answered(batch, listed, now);
                 self.take_over(verdicts, now);
             }

@@ -132,6 +132,11 @@ impl TokenTable {
         self.scopes.get(usize::try_from(entry.scope).ok()?)
     }
 
+    /// How each token stands, in no order.
+    pub fn standings(&self) -> impl Iterator<Item = Standing> {
+        self.entries.values().map(|entry| entry.standing)
+    }
+
     /// Number of tokens.
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -12,7 +12,7 @@ use super::error::{CallError, ClientError, Flag};
 use crate::config::settings;
 
 /// Version of Unleash Edge whose behaviour we offer; upstream reads it from the user agent.
-pub(super) const COMPATIBLE_VERSION: &str = "20.4.1";
+pub const COMPATIBLE_VERSION: &str = "20.4.1";
 
 /// Version of the client specification that the engine implements.
 const CLIENT_SPEC: &str = "6.1.0";

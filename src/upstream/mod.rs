@@ -27,4 +27,5 @@ mod url;
 
 pub use client::{Client, Fetched, Registered};
 pub use error::{CallError, ClientError};
+pub use headers::COMPATIBLE_VERSION;
 pub use reporting::Relayed;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    fake_upstream::{BULK, Request, on},
+    fake_upstream::{BULK, on},
     scene::{TOKEN, serves, wait_for_more},
     usage::{
         METRICS, REGISTER, bucket, elements, has_taken, post, registration, report, reporting, taken, yes,

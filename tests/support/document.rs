@@ -46,7 +46,7 @@ fn snapshot(bytes: usize) -> Snapshot {
     };
     let table = TokenTable::build([row(TOKEN, Standing::Validated), row(REFUSED, Standing::Refused)]);
     let scopes = Box::new([ScopeState::Serving(Arc::clone(&view))]);
-    Snapshot { tokens: Arc::new(table), scopes, frontends: Box::default(), ready: true }
+    Snapshot { tokens: Arc::new(table), scopes, ready: true, ..Snapshot::default() }
 }
 
 /// The view of all projects of a document of about this size.

@@ -43,13 +43,16 @@ enum Message {
 /// The near end, shared by all threads.
 pub struct Handoff {
     lines: Sender<Message>,
+    /// Not said yet.
     dropped: Arc<AtomicU64>,
+    dropped_total: Arc<AtomicU64>,
 }
 
 /// Writes what is under way when it is dropped, for at most a second.
 #[derive(Debug)]
 pub struct Flush {
     lines: Sender<Message>,
+    dropped_total: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for Message {
@@ -80,7 +83,9 @@ fn start_with(output: impl Write + Send + 'static, format: LogFormat, lines_max:
     let _ = thread::Builder::new()
         .name("log".to_owned())
         .spawn(move || write_all(output, format, &receiver, &counter));
-    (Handoff { lines: lines.clone(), dropped }, Flush { lines })
+    let dropped_total = Arc::new(AtomicU64::new(0));
+    let handoff = Handoff { lines: lines.clone(), dropped, dropped_total: Arc::clone(&dropped_total) };
+    (handoff, Flush { lines, dropped_total })
 }
 
 impl Handoff {
@@ -94,8 +99,16 @@ impl Handoff {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
+                self.dropped_total.fetch_add(1, Ordering::Relaxed);
             }
         }
+    }
+}
+
+impl Flush {
+    /// Lines that were dropped since the start.
+    pub fn dropped(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.dropped_total)
     }
 }
 
@@ -227,10 +240,12 @@ mod tests {
                 say(&handoff, "line\n");
             }
             drop(permit);
+            let total = flush.dropped();
             drop(flush);
             let text: String = lines.try_iter().collect();
             let kept = text.matches("line\n").count();
             let dropped = format!("{report}{}", 10 - kept);
+            assert_eq!(total.load(Ordering::Relaxed), 10 - kept as u64);
             assert!((2..=3).contains(&kept) && text.contains(&dropped), "{text}");
         }
     }

@@ -21,7 +21,14 @@ use prometheus::{
 
 pub use self::calls::{Operation, UpstreamLatency};
 use self::{calls::Calls, maker::Maker, toggles::Toggles};
-use crate::{config::settings::Instance, tokens::scope::Scope, upstream::error::CallError};
+use crate::{
+    config::settings::Instance,
+    tokens::{
+        scope::Scope,
+        table::{Standing, TokenTable},
+    },
+    upstream::error::CallError,
+};
 
 /// Buckets of `metrics_size_in_bytes`.
 const BATCH_BYTES: [f64; 9] = [1e3, 1e4, 2e4, 5e4, 7.5e4, 1e5, 2.5e5, 5e5, 1e6];
@@ -55,6 +62,21 @@ pub struct TokenStates {
     pub unknown: usize,
     /// Confirmed by upstream.
     pub validated: usize,
+}
+
+impl TokenStates {
+    /// Those of a table, which knows no token without a verdict.
+    pub fn of(table: &TokenTable) -> Self {
+        let mut states = Self::default();
+        for standing in table.standings() {
+            match standing {
+                Standing::Validated => states.validated += 1,
+                Standing::Trusted => states.trusted += 1,
+                Standing::Refused => states.invalid += 1,
+            }
+        }
+        states
+    }
 }
 
 struct Queue {

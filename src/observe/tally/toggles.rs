@@ -44,17 +44,15 @@ impl Toggles {
 
     /// The family, if anything was used.
     pub fn family(&self) -> Option<MetricFamily> {
-        let of_app = |(app_name, toggles): (&Box<str>, &BTreeMap<Box<str>, [u64; 2]>)| {
-            let app_name = app_name.clone();
-            let series = toggles.iter().flat_map(move |(toggle, [on, off])| {
-                let series = |active: &str, count: u64| {
-                    family::counter(&[("active", active), ("appName", &app_name), ("toggle", toggle)], count)
-                };
-                [series("false", *off), series("true", *on)]
-            });
-            series.collect::<Vec<_>>()
-        };
-        let series: Vec<_> = self.counts.iter().flat_map(of_app).collect();
+        let mut series = Vec::new();
+        for (app_name, toggles) in &self.counts {
+            for (toggle, [on, off]) in toggles {
+                for (active, count) in [("false", *off), ("true", *on)] {
+                    let labels = [("active", active), ("appName", app_name), ("toggle", toggle)];
+                    series.push(family::counter(&labels, count));
+                }
+            }
+        }
         family::of("feature_toggle_usage_total", "Evaluations that SDKs report", MetricType::COUNTER, series)
     }
 }
