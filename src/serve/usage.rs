@@ -82,8 +82,11 @@ impl Edge {
 
     /// Remembers that a valid token is in use: once per hand-over, and only one that upstream knows.
     pub(super) fn notice(&self, key: TokenKey, presented: &[u8], entry: &Entry) {
+        if !self.desk.keeps_usage() {
+            return;
+        }
         let Gatherer { bucket, noticed, .. } = &mut *self.gatherer.borrow_mut();
-        if noticed.contains_key(&key) || !self.desk.keeps_usage() {
+        if noticed.contains_key(&key) {
             return;
         }
         noticed.insert(key, ());

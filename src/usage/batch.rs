@@ -119,10 +119,6 @@ impl Batch {
     ///
     /// # Errors
     /// Gives it back if there is one element or none.
-    #[expect(
-        clippy::result_large_err,
-        reason = "the error is the batch itself, moved as the result would be"
-    )]
     pub fn halve(mut self) -> Result<(Self, Self), Self> {
         if self.len() < 2 {
             return Err(self);

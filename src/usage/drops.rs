@@ -19,7 +19,7 @@ pub enum Reason {
     Child,
     /// There is nobody to send it to: offline mode.
     Offline,
-    /// Upstream does not take it, alone or at all.
+    /// Upstream does not take it: it said so, or a name is empty.
     Rejected,
     /// A single element is larger than upstream takes.
     TooLarge,

@@ -55,6 +55,9 @@ impl Hours {
         if app.len() > NAME_BYTES_MAX || counted.feature.len() > NAME_BYTES_MAX {
             return Err(Reason::NameTooLong);
         }
+        if app.is_empty() || counted.feature.is_empty() {
+            return Err(Reason::Rejected);
+        }
         let mut entry = Entry::new(by);
         let hour = by.timestamp.hour();
         let bytes = entry.bytes(counted.feature) + self.bytes_of_new(hour, app);

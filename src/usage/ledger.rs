@@ -15,7 +15,7 @@ use super::{
     bucket::Bucket,
     child::{Child, Children},
     drops::{Drops, Reason},
-    hours::{Applications, dropped},
+    hours::{Applications, Hours, dropped},
     impact::{Arrival, Named},
     limits::{BUCKET_ENTRIES_MAX, ENVIRONMENTS_MAX, LEDGER_USAGE_PERCENT},
     moment::Hour,
@@ -224,10 +224,10 @@ fn evaluations(applications: Applications) -> Vec<Evaluations> {
 
 fn unbatch(batch: Batch) -> (Arc<str>, Tables) {
     let Batch { environment, applications, metrics, impact, seen_tokens } = batch;
-    let mut tables = Tables::default();
-    tables.applications = applications.into_iter().map(|one| (one.key(), one)).collect();
-    metrics.into_iter().for_each(|one| tables.hours.restore(one));
-    tables.impact = impact.into_iter().map(|one| ((one.app, one.name), one.metric)).collect();
-    tables.seen = seen_tokens.into_iter().collect();
+    let mut hours = Hours::default();
+    metrics.into_iter().for_each(|one| hours.restore(one));
+    let applications = applications.into_iter().map(|one| (one.key(), one)).collect();
+    let impact = impact.into_iter().map(|one| ((one.app, one.name), one.metric)).collect();
+    let tables = Tables { hours, applications, impact, seen: seen_tokens.into_iter().collect() };
     (environment, tables)
 }

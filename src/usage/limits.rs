@@ -45,6 +45,9 @@ pub const TOGGLES_KEPT: usize = 1_024;
 /// Elements of the lists in a registration: strategies, projects, hops.
 pub const LIST_MAX: usize = 256;
 
+/// Longest interval of a registration: what a number in JavaScript holds exactly, beyond which upstream refuses.
+pub const INTERVAL_MAX: u64 = (1 << 53) - 1;
+
 /// Impact metrics' labels per sample, `origin` among them.
 pub const LABELS_MAX: usize = 32;
 

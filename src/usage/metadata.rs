@@ -21,7 +21,8 @@ pub enum SdkType {
     Frontend,
 }
 
-/// The description, kept. Texts that are too long are left away.
+/// The description, kept. Texts that are empty or too long are left away:
+/// upstream would refuse a whole post for them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Metadata {
@@ -79,5 +80,5 @@ impl Metadata {
 }
 
 fn kept(text: Option<&Text<'_>>, bytes_max: usize) -> Option<Box<str>> {
-    text.filter(|text| text.len() <= bytes_max).map(Text::boxed)
+    text.filter(|text| (1..=bytes_max).contains(&text.len())).map(Text::boxed)
 }

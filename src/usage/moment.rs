@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::limits::FUTURE_MAX;
@@ -18,9 +18,13 @@ pub struct Moment(DateTime<Utc>);
 pub struct Hour(i64);
 
 impl Moment {
-    /// Reads a text.
+    /// Reads a text. Years have four digits. A leap second becomes the end of the second before, because readers in
+    /// JavaScript know none and would refuse a whole post for it.
     pub fn parse(text: &str) -> Option<Self> {
-        text.parse().ok().map(Self)
+        let time: DateTime<Utc> = text.parse().ok()?;
+        let time =
+            DateTime::from_timestamp(time.timestamp(), time.timestamp_subsec_nanos().min(999_999_999))?;
+        (0..=9_999).contains(&time.year()).then_some(Self(time))
     }
 
     /// The hour it is in.
@@ -89,7 +93,16 @@ mod tests {
         check("2026-11-21T02:10:00.000Z", "2026-11-21T02:10:00Z", 498_674);
         check("2026-11-21T02:10:00.250Z", "2026-11-21T02:10:00.250Z", 498_674);
         check("2026-11-21T04:10:00+02:00", "2026-11-21T02:10:00Z", 498_674);
-        for text in ["", "yesterday", "2026-11-21", "1795000000", "2026-13-01T00:00:00Z"] {
+        check("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.999999999Z", 412_007);
+        for text in [
+            "",
+            "+12026-11-21T02:10:00Z",
+            "-0001-11-21T02:10:00Z",
+            "yesterday",
+            "2026-11-21",
+            "1795000000",
+            "2026-13-01T00:00:00Z",
+        ] {
             assert_eq!(Moment::parse(text), None, "{text}");
         }
     }
@@ -105,6 +118,6 @@ mod tests {
         check("2026-11-22T02:10:01Z", false);
         check("1970-01-01T00:00:00Z", true);
         check("1969-12-31T23:59:59Z", false);
-        check("+9999-12-31T23:59:59Z", false);
+        check("9999-12-31T23:59:59Z", false);
     }
 }

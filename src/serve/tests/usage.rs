@@ -189,7 +189,7 @@ fn bodies_that_cannot_be_read() {
         json,
         bucket,
         422,
-        "Failed to deserialize the JSON body into the target type: bucket: missing field",
+        "Failed to deserialize the JSON body into the target type: missing field `stop`",
     );
     reporting.tick(1_000);
     let bucket = reporting.buckets.try_recv().expect("the token is in use");

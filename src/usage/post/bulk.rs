@@ -75,8 +75,8 @@ impl Bucket {
         let post: BulkPost<'_> = read(body)?;
         for application in &post.applications {
             match application.keep(poster.environment) {
-                Some(application) => self.register(application),
-                None => self.omit(Reason::NameTooLong, 0),
+                Ok(application) => self.register(application),
+                Err(reason) => self.omit(reason, 0),
             }
         }
         for evaluations in &post.metrics {

@@ -1,13 +1,17 @@
 //! `POST /api/client/metrics` and its frontend forms (http-api.md 10.6): the post that every SDK sends once a minute.
 
-use serde::{Deserialize, de::DeserializeSeed};
-use serde_json::value::RawValue;
+use std::{fmt, mem};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, DeserializeSeed, MapAccess},
+};
 
 use super::{
     BadBody, Poster, Toggles,
     impact::{self, ImpactPost},
-    read,
-    toggles::BucketSeed,
+    read_with,
+    toggles::{BucketSeed, once},
 };
 use crate::usage::{
     Bucket,
@@ -18,27 +22,19 @@ use crate::usage::{
     text::Text,
 };
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// All of a post but its counts.
+#[derive(Default)]
 struct MetricsPost<'p> {
-    #[serde(borrow)]
-    app_name: Text<'p>,
-    /// Read in a second step, into memory that is there.
-    #[serde(borrow)]
-    bucket: Option<&'p RawValue>,
-    impact_metrics: Option<Vec<ImpactPost>>,
-    #[serde(borrow)]
+    app_name: Option<Text<'p>>,
+    /// When the bucket began, if there is one.
+    start: Option<Moment>,
+    impact_metrics: Vec<ImpactPost>,
     sdk_version: Option<Text<'p>>,
     sdk_type: Option<SdkType>,
-    #[serde(borrow)]
     yggdrasil_version: Option<Text<'p>>,
-    #[serde(borrow)]
     platform_name: Option<Text<'p>>,
-    #[serde(borrow)]
     platform_version: Option<Text<'p>>,
-    #[serde(borrow)]
     sdk_flavor: Option<Text<'p>>,
-    #[serde(borrow)]
     sdk_flavor_version: Option<Text<'p>>,
 }
 
@@ -69,35 +65,98 @@ impl Bucket {
         memory: &mut Toggles<'static>,
     ) -> Result<(), BadBody> {
         let mut toggles = memory.lend();
-        let taken = read_post(body, &mut toggles).map(|(post, start)| {
-            if let Some(start) = start {
-                self.count(&post, start, &toggles, poster);
+        let taken = read_with(PostSeed(&mut toggles), body).map(|mut post| {
+            let impact_metrics = mem::take(&mut post.impact_metrics);
+            let app = post.app_name.as_deref().unwrap_or_default();
+            if let Some(start) = post.start {
+                self.count((app, start), &post, &toggles, poster);
             }
-            for metric in post.impact_metrics.into_iter().flatten() {
-                impact::take(self, metric, &post.app_name, poster.environment);
+            for metric in impact_metrics {
+                impact::take(self, metric, app, poster.environment);
             }
         });
         *memory = toggles.recycled();
         taken
     }
 
-    fn count(&mut self, post: &MetricsPost<'_>, start: Moment, toggles: &Toggles<'_>, poster: &Poster<'_>) {
+    fn count(
+        &mut self,
+        (app, start): (&str, Moment),
+        post: &MetricsPost<'_>,
+        toggles: &Toggles<'_>,
+        poster: &Poster<'_>,
+    ) {
         self.drops_mut().add(Reason::Entries, toggles.over);
         let used = toggles.iter().filter(|counted| counted.evaluations() > 0);
         if !start.is_believable(poster.now_unix_ms) {
             return used.for_each(|counted| self.omit(Reason::Timestamp, counted.evaluations()));
         }
         let mut by = Reporter::new(start, post.metadata());
-        used.for_each(|counted| self.add(poster.environment, &post.app_name, &counted, &mut by));
+        used.for_each(|counted| self.add(poster.environment, app, &counted, &mut by));
     }
 }
 
-fn read_post<'p>(
-    body: &'p [u8],
-    toggles: &mut Toggles<'p>,
-) -> Result<(MetricsPost<'p>, Option<Moment>), BadBody> {
-    let post: MetricsPost<'p> = read(body)?;
-    let Some(bucket) = post.bucket else { return Ok((post, None)) };
-    let start = BucketSeed(toggles).deserialize(&mut serde_json::Deserializer::from_str(bucket.get()));
-    start.map(|start| (post, Some(start))).map_err(|error| BadBody::new(&error, "bucket: "))
+/// Reads a post in one pass. Derived code could not put the counts into memory that is there.
+struct PostSeed<'s, 'p>(&'s mut Toggles<'p>);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Key {
+    AppName,
+    Bucket,
+    ImpactMetrics,
+    SdkVersion,
+    SdkType,
+    YggdrasilVersion,
+    PlatformName,
+    PlatformVersion,
+    SdkFlavor,
+    SdkFlavorVersion,
+    #[serde(other)]
+    Other,
+}
+
+impl<'p> DeserializeSeed<'p> for PostSeed<'_, 'p> {
+    type Value = MetricsPost<'p>;
+
+    fn deserialize<D: Deserializer<'p>>(self, deserializer: D) -> Result<MetricsPost<'p>, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'p> de::Visitor<'p> for PostSeed<'_, 'p> {
+    type Value = MetricsPost<'p>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with appName")
+    }
+
+    fn visit_map<A: MapAccess<'p>>(self, mut map: A) -> Result<MetricsPost<'p>, A::Error> {
+        let mut post = MetricsPost::default();
+        let mut bucket = None;
+        while let Some(key) = map.next_key()? {
+            match key {
+                Key::AppName => once(&mut post.app_name, "appName", map.next_value()?)?,
+                Key::Bucket => {
+                    once(&mut bucket, "bucket", map.next_value_seed(BucketSeed(&mut *self.0))?)?;
+                }
+                Key::ImpactMetrics => {
+                    post.impact_metrics = map.next_value::<Option<_>>()?.unwrap_or_default();
+                }
+                Key::SdkVersion => post.sdk_version = map.next_value()?,
+                Key::SdkType => post.sdk_type = map.next_value()?,
+                Key::YggdrasilVersion => post.yggdrasil_version = map.next_value()?,
+                Key::PlatformName => post.platform_name = map.next_value()?,
+                Key::PlatformVersion => post.platform_version = map.next_value()?,
+                Key::SdkFlavor => post.sdk_flavor = map.next_value()?,
+                Key::SdkFlavorVersion => post.sdk_flavor_version = map.next_value()?,
+                Key::Other => drop(map.next_value::<de::IgnoredAny>()?),
+            }
+        }
+        post.start = bucket.flatten();
+        if post.app_name.is_none() {
+            return Err(de::Error::missing_field("appName"));
+        }
+        Ok(post)
+    }
 }

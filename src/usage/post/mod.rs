@@ -9,7 +9,7 @@ mod metrics;
 mod registration;
 mod toggles;
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeSeed};
 use serde_json::error::Category;
 
 pub use self::toggles::Toggles;
@@ -55,8 +55,8 @@ pub enum BadBody {
 }
 
 impl BadBody {
-    fn new(error: &serde_json::Error, within: &str) -> Self {
-        let mut text = format!("{within}{error}");
+    fn new(error: &serde_json::Error) -> Self {
+        let mut text = error.to_string();
         text.truncate(text.floor_char_boundary(EXPLANATION_BYTES_MAX));
         match error.classify() {
             Category::Data => Self::WrongShape(text),
@@ -66,7 +66,13 @@ impl BadBody {
 }
 
 fn read<'p, T: Deserialize<'p>>(body: &'p [u8]) -> Result<T, BadBody> {
-    serde_json::from_slice(body).map_err(|error| BadBody::new(&error, ""))
+    serde_json::from_slice(body).map_err(|error| BadBody::new(&error))
+}
+
+fn read_with<'p, S: DeserializeSeed<'p>>(seed: S, body: &'p [u8]) -> Result<S::Value, BadBody> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let value = seed.deserialize(&mut deserializer);
+    value.and_then(|value| deserializer.end().map(|()| value)).map_err(|error| BadBody::new(&error))
 }
 
 /// Whether a name may be kept.

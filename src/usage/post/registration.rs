@@ -7,7 +7,7 @@ use crate::usage::{
     Bucket,
     application::{Application, Hop},
     drops::Reason,
-    limits::LIST_MAX,
+    limits::{INTERVAL_MAX, LIST_MAX},
     metadata::{MetadataText, SdkType},
     moment::Moment,
     text::Text,
@@ -56,32 +56,38 @@ impl Bucket {
     /// If the body is not what it should be.
     pub fn take_registration(&mut self, body: &[u8], poster: &Poster<'_>) -> Result<(), BadBody> {
         let post: ApplicationPost<'_> = read(body)?;
-        let Some(mut application) = post.keep(poster.environment) else {
-            self.omit(Reason::NameTooLong, 0);
-            return Ok(());
-        };
-        application.environment = poster.environment.into();
-        application.projects = Some(poster.projects.names().into_iter().map(Into::into).collect());
-        application.metadata.sdk_type.get_or_insert(poster.sdk_type);
-        self.register(application);
+        match post.keep(poster.environment) {
+            Ok(mut application) => {
+                application.environment = poster.environment.into();
+                application.projects = Some(poster.projects.names().into_iter().map(Into::into).collect());
+                application.metadata.sdk_type.get_or_insert(poster.sdk_type);
+                self.register(application);
+            }
+            Err(reason) => self.omit(reason, 0),
+        }
         Ok(())
     }
 }
 
 impl ApplicationPost<'_> {
-    /// A copy, if the names in it may be kept. Lists are cut at their bound, where no real one is as long.
-    pub fn keep(&self, environment_default: &str) -> Option<Application> {
+    /// A copy, or why the names in it may not be kept. Lists are cut at their bound, where no real one is as long.
+    pub fn keep(&self, environment_default: &str) -> Result<Application, Reason> {
         let environment = self.environment.as_deref().unwrap_or(environment_default);
-        let instance_id = self.instance_id.as_deref().unwrap_or(INSTANCE_DEFAULT);
-        let is_kept = is_name(&self.app_name) && is_name(instance_id) && is_name(environment);
-        is_kept.then(|| Application {
+        let instance_id = self.instance_id.as_deref().filter(|id| !id.is_empty()).unwrap_or(INSTANCE_DEFAULT);
+        if self.app_name.is_empty() || environment.is_empty() {
+            return Err(Reason::Rejected);
+        }
+        if !(is_name(&self.app_name) && is_name(instance_id) && is_name(environment)) {
+            return Err(Reason::NameTooLong);
+        }
+        Ok(Application {
             app_name: self.app_name.boxed(),
             connect_via: self.connect_via.as_deref().map(hops),
             environment: environment.into(),
             projects: self.projects.as_deref().map(names),
             instance_id: instance_id.into(),
             connection_id: self.connection_id.as_ref().filter(|text| is_name(text)).map(Text::boxed),
-            interval: self.interval,
+            interval: self.interval.min(INTERVAL_MAX),
             started: self.started,
             strategies: names(&self.strategies),
             metadata: self.metadata().keep(),

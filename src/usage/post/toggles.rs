@@ -67,14 +67,14 @@ fn emptied<T, U>(mut list: Vec<T>) -> Vec<U> {
     list.into_iter().filter_map(|_| None).collect()
 }
 
-/// Reads the object; the result is when it began.
+/// Reads the object, or null; the result is when it began.
 pub(super) struct BucketSeed<'s, 'p>(pub &'s mut Toggles<'p>);
 
 impl<'p> DeserializeSeed<'p> for BucketSeed<'_, 'p> {
-    type Value = Moment;
+    type Value = Option<Moment>;
 
-    fn deserialize<D: Deserializer<'p>>(self, deserializer: D) -> Result<Moment, D::Error> {
-        deserializer.deserialize_map(self)
+    fn deserialize<D: Deserializer<'p>>(self, deserializer: D) -> Result<Option<Moment>, D::Error> {
+        deserializer.deserialize_option(self)
     }
 }
 
@@ -89,13 +89,21 @@ enum BucketKey {
 }
 
 impl<'p> de::Visitor<'p> for BucketSeed<'_, 'p> {
-    type Value = Moment;
+    type Value = Option<Moment>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object with start, stop and toggles")
     }
 
-    fn visit_map<A: MapAccess<'p>>(self, mut map: A) -> Result<Moment, A::Error> {
+    fn visit_none<E>(self) -> Result<Option<Moment>, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'p>>(self, deserializer: D) -> Result<Option<Moment>, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+
+    fn visit_map<A: MapAccess<'p>>(self, mut map: A) -> Result<Option<Moment>, A::Error> {
         let (mut start, mut stop, mut toggles) = (None, None, None);
         while let Some(key) = map.next_key()? {
             match key {
@@ -109,11 +117,11 @@ impl<'p> de::Visitor<'p> for BucketSeed<'_, 'p> {
         }
         stop.ok_or_else(|| de::Error::missing_field("stop"))?;
         toggles.ok_or_else(|| de::Error::missing_field("toggles"))?;
-        start.ok_or_else(|| de::Error::missing_field("start"))
+        start.map(Some).ok_or_else(|| de::Error::missing_field("start"))
     }
 }
 
-fn once<T, E: de::Error>(slot: &mut Option<T>, name: &'static str, value: T) -> Result<(), E> {
+pub(super) fn once<T, E: de::Error>(slot: &mut Option<T>, name: &'static str, value: T) -> Result<(), E> {
     slot.replace(value).map_or(Ok(()), |_| Err(E::duplicate_field(name)))
 }
 

@@ -116,6 +116,29 @@ fn descriptions_that_upstream_would_refuse_are_left_away() {
 }
 
 #[test]
+fn what_would_refuse_a_whole_post_upstream_is_left_out() {
+    let mut bucket = Bucket::default();
+    metrics(&mut bucket, &counts("", T0, r#""x":{"yes":1,"no":2}"#)).expect("a post");
+    metrics(&mut bucket, &counts("a", T0, r#""":{"yes":1,"no":0},"x":{"yes":1,"no":0}"#)).expect("a post");
+    for (app, instance) in [("", "i"), ("a", "")] {
+        let body = format!(
+            r#"{{"appName":"{app}","instanceId":"{instance}","sdkVersion":"","interval":{},"started":"{T0}","strategies":[]}}"#,
+            u64::MAX
+        );
+        bucket.take_registration(body.as_bytes(), &poster("development")).expect("a registration");
+    }
+    assert_eq!(bucket.drops().of(Reason::Rejected), Dropped { elements: 3, evaluations: 4 });
+    let sent = super::sent(bucket);
+    assert_eq!(sent["metrics"].as_array().map(Vec::len), Some(1));
+    let application = &sent["applications"][0];
+    assert_eq!(
+        (&application["instanceId"], &application["sdkVersion"]),
+        (&"default".into(), &serde_json::Value::Null)
+    );
+    assert_eq!(application["interval"], 9_007_199_254_740_991_u64);
+}
+
+#[test]
 fn environments_are_bounded() {
     let mut bucket = Bucket::default();
     for at in 0..ENVIRONMENTS_MAX + 5 {

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{MIB, absorbed, hop, json, ledger, poster, taken};
+use super::{absorbed, hop, json, ledger, poster, taken};
 use crate::{
     tokens::token::Token,
     usage::{
@@ -230,5 +230,4 @@ fn an_element_that_is_too_large_is_sent_alone() {
 fn overhead_is_that_of_an_empty_body_with_all_keys() {
     let text = r#"{"applications":[],"metrics":[],"impactMetrics":[],"seenTokens":[]}"#;
     assert_eq!(text.len(), crate::usage::limits::PIECE_OVERHEAD_BYTES);
-    assert!(64 * MIB > crate::usage::limits::BUCKET_USAGE_BYTES_MAX);
 }

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod golden;
+mod hostile;
 mod laws;
 mod posts;
 

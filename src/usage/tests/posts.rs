@@ -74,7 +74,7 @@ fn bodies_that_are_refused_leave_nothing() {
     check("[]", wrong("invalid"));
     check("{}", wrong("missing field `appName`"));
     check(r#"{"appName":7}"#, wrong("invalid type: integer `7`"));
-    check(r#"{"appName":"a","bucket":[]}"#, wrong("bucket: "));
+    check(r#"{"appName":"a","bucket":[]}"#, wrong("invalid type: sequence"));
     check(
         r#"{"appName":"a","bucket":{"stop":"2026-11-21T02:10:00Z","toggles":{}}}"#,
         wrong("missing field `start`"),
