@@ -16,7 +16,8 @@ use super::endpoint::Endpoint;
 /// SDK versions that are told apart, and versions of the client specification.
 const SDK_VERSIONS_MAX: usize = 50;
 const SPECS_MAX: usize = 20;
-/// Combinations that are told apart. A copy of them is 24 kB.
+/// Combinations that are told apart. Beyond that only the SDK is, see [`Combination::folded`]: with all SDKs on all endpoints
+/// some thousands more, and a copy of all of them is 200 kB.
 const COMBINATIONS_MAX: usize = 1_000;
 
 const OTHER: &str = "other";
@@ -234,10 +235,11 @@ impl Clients {
 }
 
 impl Combination {
-    /// Where it counts when there is no more room: at most two per endpoint.
+    /// Where it counts when there is no more room: at most two per endpoint and SDK. Whoever makes up codings does not take
+    /// away from what is known of SDKs.
     fn folded(self) -> Self {
         let spec = if self.client.spec == SpecId::NONE { SpecId::NONE } else { SpecId::OTHER };
-        Self { client: Client { sdk: SdkId::OTHER, spec, codings: Codings(1) }, ..self }
+        Self { client: Client { spec, codings: Codings(1), ..self.client }, ..self }
     }
 }
 

@@ -277,3 +277,6 @@ impl Durations {
         self.counts.iter().sum()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,16 +3,21 @@
 //! The control thread is played by the test: it receives what a shard asks and answers, or does not.
 
 mod features;
+mod meter;
 mod routes;
 mod tokens;
 mod usage;
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use brink_shards::{Now, loopback::Loopback};
 use crossbeam_channel::{Receiver, bounded};
 
-use super::{Desk, Edge, Rules};
+use super::{Desk, Edge, Rules, Seat};
 use crate::{
     config::settings::{Cors, Endpoints, ProxyTrust, Server},
     features::{
@@ -160,7 +165,8 @@ impl Bench {
     /// The channel has room for three asks.
     fn of(server: &Server, desk: impl FnOnce(crossbeam_channel::Sender<Ask>) -> Desk) -> Self {
         let (sender, asks) = bounded(3);
-        let edge = Edge::new(rules(server), hasher(), desk(sender), 7);
+        let seat = Seat { shard: 0, clock: Instant::now };
+        let edge = Edge::new(rules(server), hasher(), desk(sender), 7).seated(seat);
         Self { connection: Loopback::new(edge, PEER.parse().expect("an address")), asks }
     }
 

@@ -166,15 +166,10 @@ impl Tally {
     /// So the tokens stand.
     pub fn tokens_stand(&self, states: &TokenStates) {
         let TokenStates { invalid, trusted, unknown, validated } = *states;
-        for (status, count) in
-            [("invalid", invalid), ("trusted", trusted), ("unknown", unknown), ("validated", validated)]
-        {
-            // Unleash Edge shows states that occur; one that does not occur any more shows 0.
-            if count > 0
-                || self.token_status.get_metric_with_label_values(&[status]).is_ok_and(|one| one.get() > 0)
-            {
-                self.token_status.with_label_values(&[status]).set(saturated(count));
-            }
+        let states =
+            [("invalid", invalid), ("trusted", trusted), ("unknown", unknown), ("validated", validated)];
+        for (status, count) in states {
+            self.token_status.with_label_values(&[status]).set(saturated(count));
         }
     }
 
