@@ -170,15 +170,7 @@ fn serve_edge(config: &Config, settings: &settings::Edge, ready: Prepared) -> Re
     let tally = Arc::new(Tally::new(&config.instance));
     warn_about(&client, settings);
     let keys = KeyHasher::new(rand::random());
-    let mode = match settings.start_scope {
-        StartScope::Strict => registry::Mode::Strict,
-        StartScope::Dynamic => registry::Mode::Dynamic,
-    };
-    let mut registry = new_registry(mode, keys, settings.token_revalidation_interval);
-    for token in &settings.tokens {
-        registry.add_startup(token.clone(), Instant::now());
-    }
-    settings.pretrusted_tokens.iter().for_each(|token| registry.add_pretrusted(token));
+    let registry = edge_tokens(settings, keys);
     let (ask, asks) = bounded::<Ask>(ASKS_MAX);
     let (page_ask, page_asks) = bounded(PAGE_ASKS_MAX);
     let (relay, heartbeats) = bounded(RELAYS_MAX);
@@ -224,15 +216,25 @@ fn serve_edge(config: &Config, settings: &settings::Edge, ready: Prepared) -> Re
     let sources =
         pages::Sources { broadcast: pool.broadcast().clone(), control: control_asks, exposition: shown };
     let _pages = pages::start(sources, page_asks)?;
-    let _pushes = match &settings.remote_write {
-        Some(target) => {
-            let labels = remote_write::labels(&config.instance, target);
-            let exposition = exposition(config, &pool, &tally, &ready.log_dropped);
-            Some(remote_write::start(target, labels, exposition)?)
-        }
-        None => None,
+    let push = |target| {
+        let labels = remote_write::labels(&config.instance, target);
+        remote_write::start(target, labels, exposition(config, &pool, &tally, &ready.log_dropped))
     };
+    let _pushes = settings.remote_write.as_ref().map(push).transpose()?;
     until_stopped(pool, &control, Some(reporting), ready.signals, &config.stopping)
+}
+
+fn edge_tokens(settings: &settings::Edge, keys: KeyHasher) -> TokenRegistry {
+    let mode = match settings.start_scope {
+        StartScope::Strict => registry::Mode::Strict,
+        StartScope::Dynamic => registry::Mode::Dynamic,
+    };
+    let mut registry = new_registry(mode, keys, settings.token_revalidation_interval);
+    for token in &settings.tokens {
+        registry.add_startup(token.clone(), Instant::now());
+    }
+    settings.pretrusted_tokens.iter().for_each(|token| registry.add_pretrusted(token));
+    registry
 }
 
 fn watch_queues(tally: &Tally, asks: &Sender<Ask>, pages: &Receiver<PageAsk>) {

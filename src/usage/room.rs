@@ -38,7 +38,7 @@ impl Room {
         Ok(())
     }
 
-    /// Sets aside a part of the bound, in place of what was set aside before.
+    /// Sets aside a part of the bound for what is to come back, in place of what was set aside before.
     pub fn reserve(&mut self, bytes: usize) {
         self.reserved = bytes;
     }
@@ -48,5 +48,21 @@ impl Room {
         debug_assert!(bytes <= self.bytes && entries <= self.entries, "only what was taken");
         self.bytes = self.bytes.saturating_sub(bytes);
         self.entries = self.entries.saturating_sub(entries);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_set_aside_is_not_given_away() {
+        let mut room = Room::new(100, 10);
+        assert_eq!(room.admit(40), Ok(()));
+        room.reserve(50);
+        assert_eq!(room.admit(11), Err(Reason::Bytes));
+        assert_eq!(room.admit(10), Ok(()));
+        room.reserve(0);
+        assert_eq!(room.admit(50), Ok(()));
     }
 }
