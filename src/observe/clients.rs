@@ -3,14 +3,14 @@
 //! What clients write into headers makes no series of its own: SDK names come from a list, versions must be plain ones and
 //! are capped, codings are a set of known ones, and combinations are capped as well; the rest counts as `other`. One
 //! counter per combination serves three families. A text that was just seen costs one comparison, a known one a few;
-//! neither allocates.
+//! neither allocates. Names are taken up from requests that were served, so nobody without a token uses them up.
 
 mod names;
 mod texts;
 
 use std::collections::HashMap;
 
-use self::texts::{Recent, is_version};
+use self::texts::{Heard, is_version};
 use super::endpoint::Endpoint;
 
 /// SDK versions that are told apart, and versions of the client specification.
@@ -243,34 +243,40 @@ impl Combination {
     }
 }
 
-/// Reads headers against the names that [`Clients`] knows, and remembers what it has read.
+/// What the request that is handled says, and what that means.
 #[derive(Debug, Default)]
 pub struct Reader {
-    last_sdk: Recent<SdkId>,
-    last_spec: Recent<SpecId>,
-    last_codings: Recent<Codings>,
+    sdk: Heard<SdkId>,
+    spec: Heard<SpecId>,
+    codings: Heard<Codings>,
 }
 
 impl Reader {
-    /// What these headers say.
-    pub fn read(
-        &mut self,
-        clients: &mut Clients,
-        sdk: Option<&[u8]>,
-        spec: Option<&[u8]>,
-        accept_encoding: Option<&[u8]>,
-    ) -> Client {
-        let Self { last_sdk, last_spec, last_codings } = self;
-        let sdk = sdk.map(|text| last_sdk.of(text, |text| clients.sdk(text)));
-        let spec = spec.map(|text| {
-            last_spec
-                .of(text, |text| std::str::from_utf8(text).map_or(SpecId::OTHER, |text| clients.spec(text)))
-        });
-        let codings = accept_encoding.map(|text| last_codings.of(text, Codings::of));
+    /// Takes the headers of a new request. Nothing is read yet.
+    pub fn hear(&mut self, sdk: Option<&[u8]>, spec: Option<&[u8]>, accept_encoding: Option<&[u8]>) {
+        self.sdk.hear(sdk);
+        self.spec.hear(spec);
+        self.codings.hear(accept_encoding);
+    }
+
+    /// The client, by names that are known from now on. For those whose request was served: whoever has no token must not
+    /// use up the names.
+    pub fn client(&mut self, clients: &mut Clients) -> Client {
         Client {
-            sdk: sdk.unwrap_or_default(),
-            spec: spec.unwrap_or_default(),
-            codings: codings.unwrap_or_default(),
+            sdk: self.sdk.meaning(SdkId::NONE, |text| clients.sdk(text)),
+            spec: self.spec.meaning(SpecId::NONE, |text| {
+                std::str::from_utf8(text).map_or(SpecId::OTHER, |text| clients.spec(text))
+            }),
+            codings: self.codings.meaning(Codings::default(), Codings::of),
+        }
+    }
+
+    /// A client that needed no token: whatever it says of itself counts as `other`.
+    pub fn stranger(&mut self) -> Client {
+        Client {
+            sdk: if self.sdk.is_there() { SdkId::OTHER } else { SdkId::NONE },
+            spec: if self.spec.is_there() { SpecId::OTHER } else { SpecId::NONE },
+            codings: self.codings.meaning(Codings::default(), Codings::of),
         }
     }
 }

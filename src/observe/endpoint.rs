@@ -160,6 +160,11 @@ impl Endpoint {
         )
     }
 
+    /// Whether answers are given there to anybody, without a token.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Validate | Self::Unknown)
+    }
+
     /// Whether it is one of the routes for frontend SDKs.
     pub fn is_frontend(self) -> bool {
         matches!(self, Self::Frontend(_) | Self::Proxy(_))

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::{
-    clients::{Client, Clients, Combination, Reader},
+    clients::{Clients, Combination, Reader},
     consumption::Consumption,
     endpoint::{Class, Endpoint, Verb},
     timing::Timing,
@@ -46,7 +46,6 @@ pub const SIZE_BOUNDS: [usize; 13] =
 struct Asked {
     endpoint: Endpoint,
     verb: Verb,
-    client: Client,
     interval_ms: Option<u32>,
 }
 
@@ -126,8 +125,8 @@ impl Meter {
     /// A request is handled from now on.
     pub fn ask(&mut self, endpoint: Endpoint, verb: Verb, heard: &Heard<'_>) {
         let Heard { sdk, spec, accept_encoding, interval_ms } = *heard;
-        let client = self.reader.read(&mut self.figures.clients, sdk, spec, accept_encoding);
-        self.asked = Some(Asked { endpoint, verb, client, interval_ms });
+        self.reader.hear(sdk, spec, accept_encoding);
+        self.asked = Some(Asked { endpoint, verb, interval_ms });
     }
 
     /// A request is handled that is not counted.
@@ -137,7 +136,7 @@ impl Meter {
 
     /// The request is answered.
     pub fn answer(&mut self, status: u16, body_bytes: usize, took: Duration) {
-        let Some(Asked { endpoint, verb, client, interval_ms }) = self.asked.take() else { return };
+        let Some(Asked { endpoint, verb, interval_ms }) = self.asked.take() else { return };
         let figures = &mut self.figures;
         // As Unleash Edge 20.4: what was not found has no route.
         let counted = if status == 404 { Endpoint::Unknown } else { endpoint };
@@ -148,6 +147,12 @@ impl Meter {
             figures.timing(endpoint, class).record(took);
         }
         if (200..300).contains(&status) {
+            // Preflights carry no token.
+            let client = if verb == Verb::Options || endpoint.is_open() {
+                self.reader.stranger()
+            } else {
+                self.reader.client(&mut figures.clients)
+            };
             figures.clients.count(Combination { endpoint, client });
         }
         if (200..300).contains(&status) || status == 304 {

@@ -130,3 +130,83 @@ fn process_figures(families: &[MetricFamily]) -> Option<ProcessFigures> {
     let resident_bytes = first("process_resident_memory_bytes")?.get_gauge().get_value();
     Some(ProcessFigures { cpu_seconds, resident_bytes })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        config::settings::Instance,
+        messages::{Measured, Notice},
+        observe::{
+            endpoint::{Evaluation, Verb},
+            meter::{Heard, Meter},
+            tally::Operation,
+        },
+    };
+
+    fn instance() -> Instance {
+        let text = |text: &str| text.to_owned();
+        Instance {
+            app_name: text("a"),
+            instance_id: text("i"),
+            client_id: text("c"),
+            region: None,
+            hosted: false,
+        }
+    }
+
+    fn figures() -> Figures {
+        let mut meter = Meter::default();
+        let mut answer = |endpoint, verb, status, took_us| {
+            meter.ask(endpoint, verb, &Heard { interval_ms: Some(15_000), ..Heard::default() });
+            meter.answer(status, 10, Duration::from_micros(took_us));
+        };
+        answer(Endpoint::Features, Verb::Get, 200, 100);
+        answer(Endpoint::Features, Verb::Get, 200, 300);
+        answer(Endpoint::Features, Verb::Get, 304, 50);
+        answer(Endpoint::Features, Verb::Post, 200, 70);
+        answer(Endpoint::Features, Verb::Get, 403, 20);
+        answer(Endpoint::Features, Verb::Get, 503, 20);
+        answer(Endpoint::Feature, Verb::Get, 200, 20);
+        answer(Endpoint::Metrics, Verb::Post, 202, 40);
+        answer(Endpoint::Frontend(Evaluation::Enabled), Verb::Get, 200, 40);
+        answer(Endpoint::Frontend(Evaluation::All), Verb::Get, 200, 40);
+        meter.figures().clone()
+    }
+
+    /// `route count avg p99`
+    fn rows(latencies: &BTreeMap<&'static str, Latency>) -> Vec<String> {
+        let row = |(route, latency): (&&str, &Latency)| {
+            format!("{route} {} {} {}", latency.count, latency.avg_ms, latency.p99_ms)
+        };
+        latencies.iter().map(row).collect()
+    }
+
+    #[test]
+    fn instance_data_has_the_routes_that_unleash_edge_reports() {
+        let tally = Arc::new(Tally::new(&instance()));
+        tally.called(Operation::Features, Ok(304), Duration::from_millis(2));
+        let gatherer = Gatherer::new(1, |notice| {
+            let Notice::Measure(answers) = notice;
+            let _ = answers.send(Measured { shard: 0, figures: Box::new(figures()) });
+        });
+        let observed = Observer::new(tally, gatherer).observe();
+        let Traffic { get, post, cached_responses, access_denied } = &observed.traffic;
+        // 301 µs: two significant digits.
+        assert_eq!(rows(get), ["/api/client/features 2 0.2 0.301", "/api/frontend 1 0.04 0.04"]);
+        assert_eq!(rows(post), ["/api/client/features 1 0.07 0.07", "/api/client/metrics 1 0.04 0.04"]);
+        assert_eq!(rows(cached_responses), ["/api/client/features 1 0.05 0.05"]);
+        assert_eq!(rows(access_denied), ["/api/client/features 1 0.02 0.02"]);
+        assert_eq!(observed.requests["/api/client/features"], Requests { ok: 3, not_modified: 1 });
+        assert_eq!(observed.consumption.features.values().sum::<u64>(), 5);
+        assert_eq!(observed.consumption.metrics.values().sum::<u64>(), 1);
+        assert_eq!(observed.consumption.frontend, Some(2));
+        assert_eq!(
+            (observed.latency_upstream.features.count, observed.latency_upstream.features.avg_ms),
+            (1, 2.0)
+        );
+        assert!(observed.process.is_some_and(|process| process.resident_bytes > 1e6));
+    }
+}

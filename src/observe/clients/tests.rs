@@ -25,7 +25,8 @@ fn counted<'t>(
     let mut reader = Reader::default();
     for (sdk, spec, codings) in texts {
         let bytes = |text: Option<&'t str>| text.map(str::as_bytes);
-        let client = reader.read(&mut clients, bytes(sdk), bytes(spec), bytes(codings));
+        reader.hear(bytes(sdk), bytes(spec), bytes(codings));
+        let client = reader.client(&mut clients);
         clients.count(Combination { endpoint: Endpoint::Features, client });
     }
     clients
@@ -80,8 +81,8 @@ fn made_up_headers_make_few_series() {
         };
         let spec = format!("5.{index}.0");
         let codings = format!("gzip;q=0.{index}, coding-{index}");
-        let client =
-            reader.read(&mut clients, Some(sdk.as_bytes()), Some(spec.as_bytes()), Some(codings.as_bytes()));
+        reader.hear(Some(sdk.as_bytes()), Some(spec.as_bytes()), Some(codings.as_bytes()));
+        let client = reader.client(&mut clients);
         clients.count(Combination { endpoint: Endpoint::Features, client });
     }
     let labels = labelled(&clients);
@@ -95,6 +96,21 @@ fn made_up_headers_make_few_series() {
     sum.reset();
     sum.add(&clients);
     assert_eq!(labelled(&sum), labels);
+}
+
+#[test]
+fn who_needs_no_token_takes_up_no_name() {
+    let mut clients = Clients::default();
+    let mut reader = Reader::default();
+    reader.hear(Some(b"unleash-node-sdk:6.0.0"), Some(b"5.0.0"), Some(b"gzip"));
+    let stranger = Client { sdk: SdkId::OTHER, spec: SpecId::OTHER, codings: Codings::of(b"gzip") };
+    assert_eq!(reader.stranger(), stranger);
+    reader.hear(None, None, None);
+    assert_eq!(reader.stranger(), Client::default());
+    assert_eq!((clients.sdks.len(), clients.specs.len()), (2, 2));
+    reader.hear(Some(b"unleash-node-sdk:6.0.0"), None, None);
+    let known = reader.client(&mut clients);
+    assert_eq!(clients.name_sdk(known.sdk), ("unleash-node-sdk", "6.0.0"));
 }
 
 fn texts() -> impl Strategy<Value = Vec<(Option<String>, Option<String>, Option<String>)>> {

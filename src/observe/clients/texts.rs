@@ -1,36 +1,45 @@
-//! Texts of headers: the one that came last and what it was found to mean, and which of them are versions.
+//! Texts of headers: what the current request says and what it was found to mean, and which texts are versions.
 
-/// Longer texts are not remembered: no SDK has one.
-const TEXT_BYTES_MAX: usize = 64;
+/// Longer texts are cut. No SDK has one, so that what is cut means nothing.
+const TEXT_BYTES_MAX: usize = 128;
 const VERSION_BYTES_MAX: usize = 32;
 
-/// The text that came last. Most requests of a connection, and many of a shard, say the same.
+/// One header of the request that is handled. Most requests of a connection, and many of a shard, say the same, so the
+/// meaning stays until another text comes.
 #[derive(Debug)]
-pub struct Recent<T> {
+pub struct Heard<T> {
+    is_there: bool,
     text: Vec<u8>,
-    meaning: T,
+    meaning: Option<T>,
 }
 
-impl<T: Default> Default for Recent<T> {
+impl<T> Default for Heard<T> {
     fn default() -> Self {
-        Self { text: Vec::with_capacity(TEXT_BYTES_MAX), meaning: T::default() }
+        Self { is_there: false, text: Vec::with_capacity(TEXT_BYTES_MAX), meaning: None }
     }
 }
 
-impl<T: Copy> Recent<T> {
-    /// The meaning of a text.
-    pub fn of(&mut self, text: &[u8], read: impl FnOnce(&[u8]) -> T) -> T {
-        // Nothing was read yet, or nothing is to be read: an empty text is read each time.
-        if !text.is_empty() && self.text == text {
-            return self.meaning;
-        }
-        let meaning = read(text);
-        if text.len() <= TEXT_BYTES_MAX {
+impl<T: Copy> Heard<T> {
+    /// Takes the text of a new request.
+    pub fn hear(&mut self, text: Option<&[u8]>) {
+        self.is_there = text.is_some();
+        let Some(text) = text else { return };
+        let text = text.get(..TEXT_BYTES_MAX).unwrap_or(text);
+        if self.text != text {
             self.text.clear();
             self.text.extend_from_slice(text);
-            self.meaning = meaning;
+            self.meaning = None;
         }
-        meaning
+    }
+
+    /// Whether the request has the header.
+    pub fn is_there(&self) -> bool {
+        self.is_there
+    }
+
+    /// What the text means; `absent` if there is none.
+    pub fn meaning(&mut self, absent: T, read: impl FnOnce(&[u8]) -> T) -> T {
+        if self.is_there { *self.meaning.get_or_insert_with(|| read(&self.text)) } else { absent }
     }
 }
 
