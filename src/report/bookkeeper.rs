@@ -40,7 +40,7 @@ const IDLE: Duration = Duration::from_secs(60);
 pub struct Bookkeeper {
     ledger: Ledger,
     rounds: Rounds<Batch>,
-    /// One per environment that ever had something to send.
+    /// One per environment that `rounds` knows and that had something to send.
     accounts: HashMap<Arc<str>, Account>,
     tidings: Tidings,
     standing: Standing,
@@ -195,8 +195,15 @@ impl Bookkeeper {
 
     fn begin_due(&mut self, now: Instant) {
         for environment in self.rounds.due(now) {
-            if !self.begin(&environment, now) {
+            if self.begin(&environment, now) {
+                continue;
+            }
+            if self.standing.reporter(&environment).is_some() {
                 self.rounds.skip(&environment, now, &mut self.random);
+            } else {
+                // Edges below us may name environments that nobody has: none of them is remembered for ever.
+                self.rounds.forget(&environment);
+                self.accounts.remove(&environment);
             }
         }
     }

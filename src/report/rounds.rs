@@ -1,8 +1,8 @@
 //! The rounds of all environments, each independent of the others. Pure.
 //!
 //! Owned by the report thread. An environment joins when it first has something to send; from then on it has its own
-//! dates, its own stretch and at most one round under way. Bounded by the number of environments that valid tokens
-//! name.
+//! dates, its own stretch and at most one round under way. Bounded by the ledger, and by forgetting environments that no
+//! token of ours reports for.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration, time::Instant};
 
@@ -46,7 +46,8 @@ impl<L: Load> Rounds<L> {
         }
     }
 
-    /// Environments whose next round should begin. Each goes into [`Rounds::begin`] or [`Rounds::skip`].
+    /// Environments whose next round should begin. Each goes into [`Rounds::begin`],
+    /// [`Rounds::skip`] or [`Rounds::forget`].
     pub fn due(&self, now: Instant) -> Vec<Arc<str>> {
         let due = self.environments.iter().filter(|(_, environment)| {
             let is_time = if self.hurried { !environment.is_last } else { environment.pace.due() <= now };
@@ -71,6 +72,11 @@ impl<L: Load> Rounds<L> {
         let Some(environment) = self.environments.get_mut(name) else { return };
         environment.is_last = self.hurried;
         environment.pace.ended(Course::Clean, now, random);
+    }
+
+    /// There is nothing to send, and nothing to expect: should there be again, it gets a first date.
+    pub fn forget(&mut self, name: &str) {
+        self.environments.remove(name);
     }
 
     /// A piece to post now.

@@ -80,6 +80,18 @@ fn a_second_token_of_the_environment_steps_in_for_a_revoked_one() {
 }
 
 #[test]
+fn what_is_claimed_of_environments_that_nobody_has_is_dropped() {
+    let (up, mut brink) = reporting(&[]);
+    let claimed = json!({"appName": "svc", "environment": "made-up", "projects": ["*"], "interval": 1,
+        "started": "2026-01-01T00:00:00Z", "strategies": [], "connectVia": []});
+    report(&brink, BULK, &json!({"applications": [claimed], "metrics": []}));
+    brink.wait_for_log("there is no token to report it with");
+    report(&brink, METRICS, &bucket(HOUR, &[("fa", 1)]));
+    has_taken(&up, 1);
+    assert!(elements(&up.requests(), "applications").is_empty());
+}
+
+#[test]
 fn all_that_fits_alone_arrives_at_an_upstream_with_a_small_limit() {
     let (up, brink) = reporting(&[]);
     up.set_habit_on(BULK, Habit::TakesUpTo(1_000));

@@ -80,6 +80,18 @@ fn nothing_to_send_is_no_round() {
 }
 
 #[test]
+fn a_forgotten_environment_begins_anew() {
+    let mut scene = Scene::new(&["made-up"]);
+    assert_eq!(scene.after(61), ["made-up"]);
+    scene.rounds.forget("made-up");
+    assert!(scene.after(600).is_empty() && scene.rounds.are_idle());
+    assert_eq!(scene.rounds.wakes(), None);
+    let Scene { rounds, random, now } = &mut scene;
+    rounds.expect(&Arc::from("made-up"), *now, random);
+    assert_eq!(scene.after(60), ["made-up"]);
+}
+
+#[test]
 fn at_the_end_everything_is_due_once_more() {
     let mut scene = Scene::new(&["dev", "idle", "prod"]);
     assert_eq!(scene.after(61).len(), 3);
