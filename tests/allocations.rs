@@ -70,6 +70,10 @@ fn answers_from_memory() {
         check(token(TOKEN), "200");
         check(token(TOKEN) + "accept-encoding: gzip\r\n", "200");
         check(token(TOKEN) + "accept-encoding: gzip, deflate, br, zstd\r\n", "200");
+        let sdk = "unleash-sdk: unleash-node-sdk:6.12.1\r\nunleash-client-spec: 5.2.1\r\nunleash-interval: 15000\r\n";
+        check(token(TOKEN) + sdk, "200");
+        check(token(TOKEN) + sdk + "accept-encoding: gzip, br;q=0.5\r\n", "200");
+        check(token(TOKEN) + "unleash-sdk: of my own\r\n", "200");
         check(token(TOKEN) + "origin: https://shop.example\r\n", "200");
         check(token(TOKEN) + &format!("if-none-match: {etag}\r\n"), "304");
         check(token(TOKEN) + &format!("if-none-match: \"other\", W/{etag}\r\n"), "304");
