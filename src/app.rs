@@ -6,7 +6,7 @@
 use std::{
     fmt::Display,
     io::Write,
-    net::TcpListener,
+    net::SocketAddr,
     process::ExitCode,
     sync::Arc,
     thread,
@@ -205,14 +205,18 @@ fn open(
     let server = &config.server;
     let plan = cpu::plan(server.workers);
     let room = preflight::check(plan.shards).map_err(Failed::Host)?;
-    let listeners = bind(server.interface, server.port, plan.shards)?;
-    let address = listeners.first().map(TcpListener::local_addr).transpose()?;
+    let mut ports = vec![bind(server.interface, server.port, plan.shards)?];
+    if let Some(address) = config.backstage.address {
+        ports.push(bind(address.ip(), address.port(), plan.shards)?);
+    }
+    let addresses = ports.iter().filter_map(|listeners| listeners.first()?.local_addr().ok());
+    let addresses: Vec<SocketAddr> = addresses.collect();
     let (shards, pinned) = (plan.shards, plan.pinned.is_some());
     let config = config.clone();
     let pool_config =
-        PoolConfig { plan, listeners, timeouts: timeouts(server), connections_max: room.connections_max };
+        PoolConfig { plan, ports, timeouts: timeouts(server), connections_max: room.connections_max };
     let pool = ShardPool::start(pool_config, move |_, _| {
-        make(Rules::new(&config.server, &config.proxy_trust, &config.endpoints))
+        make(Rules::new(&config.server, &config.proxy_trust, &config.endpoints, &config.backstage))
     })?;
     tracing::info!(shards, pinned, connections_max = room.connections_max, "Shards are running");
     if brink_shards::rings_flagged() < shards {
@@ -220,9 +224,9 @@ fn open(
             "The io_uring flag COOP_TASKRUN is not in effect: requests cost about a quarter more CPU"
         );
     }
-    if let Some(address) = address {
-        let base = if server.base_path.is_empty() { "/" } else { &server.base_path };
-        tracing::info!("Edge is listening to HTTP traffic on {address} at {base}");
+    let base = if server.base_path.is_empty() { "/" } else { &server.base_path };
+    for (role, address) in ["Edge", "The backstage"].into_iter().zip(addresses) {
+        tracing::info!("{role} is listening to HTTP traffic on {address} at {base}");
     }
     Ok(pool)
 }

@@ -11,7 +11,6 @@
 
 use std::{
     mem::{self, MaybeUninit},
-    net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     time::{Duration, Instant},
 };
@@ -25,7 +24,9 @@ use crate::{
         limits::{BODY_BYTES_MAX, HEADERS_MAX},
     },
     output::Output,
-    service::{Answered, Attempt, Call, Outcome, Request, RequestBody, Service, Written, is_head_only},
+    service::{
+        Answered, Attempt, Call, Origin, Outcome, Request, RequestBody, Service, Written, is_head_only,
+    },
     stats::Stats,
     ticket::{Board, TicketId},
 };
@@ -38,7 +39,7 @@ pub struct Host<'h, S: Service> {
     pub date: &'h DateCache,
     pub stats: &'h Stats,
     pub shard: usize,
-    pub peer: IpAddr,
+    pub origin: Origin,
     /// Answers are the last of their connection.
     pub draining: bool,
     /// What time it is, for measuring.
@@ -377,7 +378,7 @@ fn ask<S: Service>(
     attempt: Attempt<S::Answer>,
     host: &mut Host<'_, S>,
 ) -> (Option<Outcome>, Written) {
-    let request = Request { head, body, peer: host.peer };
+    let request = Request { head, body, origin: host.origin };
     let mut call = Call {
         attempt,
         version: head.version,

@@ -40,7 +40,9 @@ pub use listener::{ListenError, bind};
 pub use mailbox::Broadcast;
 pub use output::Shared;
 pub use pool::{Ended, PoolConfig, ShardPool, StartError};
-pub use service::{Answered, Attempt, Body, Call, Now, Outcome, Reply, Request, RequestBody, Service};
+pub use service::{
+    Answered, Attempt, Body, Call, Now, Origin, Outcome, Reply, Request, RequestBody, Service,
+};
 pub use session::Timeouts;
 pub use stats::{Counter, Stats};
 pub use ticket::TicketId;

@@ -12,7 +12,7 @@ use crate::{
     connection::{Connection, Host, Step},
     http::date::DateCache,
     output::Output,
-    service::{Attempt, Service},
+    service::{Attempt, Origin, Service},
     stats::Stats,
     ticket::{Board, TicketId},
 };
@@ -23,7 +23,7 @@ pub struct Loopback<S: Service> {
     pub service: S,
     /// Counters, as a shard would keep them.
     pub stats: Stats,
-    peer: IpAddr,
+    origin: Origin,
     connection: Connection,
     tickets: Board<S::Answer>,
     output: Output,
@@ -38,7 +38,7 @@ impl<S: Service> Loopback<S> {
         Self {
             service,
             stats: Stats::default(),
-            peer,
+            origin: Origin { peer, port: 0 },
             connection: Connection::default(),
             tickets: Board::default(),
             output: Output::default(),
@@ -53,6 +53,11 @@ impl<S: Service> Loopback<S> {
         self.connection.release::<S>(&mut self.tickets);
         self.connection = Connection::default();
         self.step = Step::Read;
+    }
+
+    /// Connections come to this port from now on; the first is 0.
+    pub fn set_port(&mut self, port: usize) {
+        self.origin.port = port;
     }
 
     /// From now on answers are the last of their connection.
@@ -121,7 +126,7 @@ impl<S: Service> Loopback<S> {
             date: &self.date,
             stats: &self.stats,
             shard: 0,
-            peer: self.peer,
+            origin: self.origin,
             draining: self.draining,
             clock: Instant::now,
         };

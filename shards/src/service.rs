@@ -73,8 +73,17 @@ pub struct Request<'r> {
     pub head: &'r Head<'r>,
     /// The body, or why it is not here.
     pub body: RequestBody<'r>,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where a connection comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
     /// Address of the TCP peer; IPv4-mapped addresses are shown as IPv4.
     pub peer: IpAddr,
+    /// Index of the port it came to, in [`crate::PoolConfig::ports`].
+    pub port: usize,
 }
 
 /// A request's body.

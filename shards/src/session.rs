@@ -4,7 +4,6 @@
 //! borrowed for one synchronous step and an idle session holds neither.
 
 use std::{
-    net::IpAddr,
     rc::Rc,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
@@ -15,7 +14,7 @@ use crate::{
     driver::{Driver, Sock},
     limits::{LINGER, LINGER_BYTES_MAX, ROUNDS_PER_POLL_MAX, SEND_BYTES_PER_SECOND_MIN, TICK},
     output::Unsent,
-    service::{Attempt, Service},
+    service::{Attempt, Origin, Service},
     shard::Shard,
 };
 
@@ -50,7 +49,7 @@ pub struct Session<D: Driver, S: Service> {
     shard: Rc<Shard<S>>,
     socket: D::Sock,
     slot: usize,
-    peer: IpAddr,
+    origin: Origin,
     connection: Connection,
     step: Step,
     unsent: Option<Unsent>,
@@ -61,13 +60,13 @@ pub struct Session<D: Driver, S: Service> {
 }
 
 impl<D: Driver, S: Service> Session<D, S> {
-    pub fn new(shard: Rc<Shard<S>>, socket: D::Sock, slot: usize, peer: IpAddr) -> Self {
+    pub fn new(shard: Rc<Shard<S>>, socket: D::Sock, slot: usize, origin: Origin) -> Self {
         shard.stats.open.set(shard.slots.borrow().len() as u64);
         let session = Self {
             shard,
             socket,
             slot,
-            peer,
+            origin,
             connection: Connection::default(),
             step: Step::Read,
             unsent: None,
@@ -170,7 +169,7 @@ impl<D: Driver, S: Service> Session<D, S> {
             date: &shard.date.borrow(),
             stats: &shard.stats,
             shard: shard.config.index,
-            peer: self.peer,
+            origin: self.origin,
             draining: shard.drain.is_set(),
             clock: Instant::now,
         };

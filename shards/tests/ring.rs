@@ -115,7 +115,7 @@ fn start_silent(connections_max: usize, timeouts: Timeouts) -> Option<Running> {
     let address = listeners[0].local_addr().expect("it is bound");
     let (sender, waiting) = unbounded();
     let plan = Plan { shards: SHARDS, pinned: None };
-    let config = PoolConfig { plan, listeners, timeouts, connections_max };
+    let config = PoolConfig { plan, ports: vec![listeners], timeouts, connections_max };
     let make = move |shard, _: &_| Toy { shard, state: 0, stopping: false, waiting: sender.clone() };
     let pool = ShardPool::start(config, make).expect("the host lets us");
     Some(Running { pool, address, waiting })

@@ -58,10 +58,6 @@ pub fn unsupported(config: &Config) -> Option<String> {
         "--tls-enable (TLS_ENABLE)"
     } else if matches!(config.mode, Mode::Prepare(_)) {
         "offline prepare"
-    } else if config.backstage.token.is_some() {
-        "--backstage-token (BACKSTAGE_TOKEN)"
-    } else if config.backstage.address.is_some() {
-        "--backstage-port (BACKSTAGE_PORT)"
     } else {
         return None;
     };

@@ -29,6 +29,7 @@ use std::{
     sync::Arc,
 };
 
+use backstage::Backstage;
 use brink_shards::{
     Call, Now, Outcome, Request, RequestBody, Service,
     http::{head::Method, path},
@@ -41,7 +42,7 @@ use replica::Replica;
 use route::{PageRoute, Route};
 
 use crate::{
-    config::settings::{Endpoints, ProxyTrust, Server},
+    config::settings::{self, Endpoints, ProxyTrust, Server},
     messages::{Notice, Verdict},
     pages::Page,
     snapshot::Snapshot,
@@ -56,20 +57,26 @@ pub struct Rules {
     cors: cors::Cors,
     peers: peers::Peers,
     client_ip: ClientIp,
-    /// `/all` is served.
-    has_all: bool,
+    endpoints: Endpoints,
+    backstage: Backstage,
 }
 
 impl Rules {
     /// Prepares the rules.
-    pub fn new(server: &Server, trust: &ProxyTrust, endpoints: &Endpoints) -> Self {
+    pub fn new(
+        server: &Server,
+        trust: &ProxyTrust,
+        endpoints: &Endpoints,
+        backstage: &settings::Backstage,
+    ) -> Self {
         Self {
             base_path: server.base_path.clone(),
             auth_header: server.auth_header.clone(),
             cors: cors::Cors::new(&server.cors),
             peers: peers::Peers::new(&server.allow, &server.deny),
             client_ip: ClientIp::new(trust),
-            has_all: endpoints.all,
+            endpoints: endpoints.clone(),
+            backstage: Backstage::new(backstage),
         }
     }
 }
@@ -110,7 +117,7 @@ impl Edge {
         request: &Request<'_>,
         call: &mut Call<'_, Verdict>,
     ) -> Result<Outcome, Failure> {
-        if !self.rules.peers.admits(request.peer) {
+        if !self.rules.peers.admits(request.origin.peer) {
             return Err(Failure::Forbidden { allow: None });
         }
         if let Method::Options = request.head.method {
@@ -118,8 +125,9 @@ impl Edge {
         }
         match route {
             Route::Unknown => Err(Failure::NotFound),
+            _ if !self.rules.backstage.has(route, request.origin.port) => Err(Failure::NotFound),
             Route::Health | Route::Ready | Route::Page(_) => self.backstage(route, request, call),
-            Route::Frontend(Wanted::All) if !self.rules.has_all => Err(Failure::NotFound),
+            Route::Frontend(Wanted::All) if !self.rules.endpoints.all => Err(Failure::NotFound),
             Route::Metrics(_)
             | Route::Register(_)
             | Route::MetricsBulk
@@ -135,7 +143,15 @@ impl Edge {
         request: &Request<'_>,
         call: &mut Call<'_, Verdict>,
     ) -> Result<Outcome, Failure> {
-        route.check_method(&request.head.method)?;
+        match route {
+            Route::Page(page) if !backstage::is_served(page, &self.rules.endpoints) => {
+                return Err(Failure::NotFound);
+            }
+            Route::Page(_) if !self.rules.backstage.admits(request, self.keys) => {
+                return Err(Failure::Unauthorized);
+            }
+            _ => route.check_method(&request.head.method)?,
+        }
         match route {
             Route::Health => Ok(backstage::health(call)),
             Route::Page(PageRoute::Prometheus) => backstage::page(Page::Prometheus, &self.desk, call),

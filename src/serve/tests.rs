@@ -2,6 +2,7 @@
 //!
 //! The control thread is played by the test: it receives what a shard asks and answers, or does not.
 
+mod backstage;
 mod features;
 mod routes;
 mod tokens;
@@ -13,7 +14,7 @@ use crossbeam_channel::{Receiver, bounded};
 
 use super::{Desk, Edge, Rules};
 use crate::{
-    config::settings::{Cors, Endpoints, ProxyTrust, Server},
+    config::settings::{Backstage, Cors, Endpoints, ProxyTrust, Server},
     features::{
         catalog::Catalog,
         environment::EnvironmentData,
@@ -21,6 +22,7 @@ use crate::{
         view::{ScopeView, assemble},
     },
     messages::{Ask, Verdict, Waiter},
+    pages::PageAsk,
     snapshot::{ScopeState, Snapshot},
     tokens::{
         key::{KeyHasher, TokenKey},
@@ -53,8 +55,8 @@ fn scope(projects: &[&str]) -> Scope {
     Scope { environment: Some("development".into()), projects: Projects::from_names(projects) }
 }
 
-fn rules(server: &Server) -> Rules {
-    Rules::new(server, &ProxyTrust::default(), &Endpoints::default())
+fn rules(server: &Server, backstage: &Backstage) -> Rules {
+    Rules::new(server, &ProxyTrust::default(), &Endpoints::default(), backstage)
 }
 
 fn server() -> Server {
@@ -134,6 +136,7 @@ fn serving() -> Snapshot {
 struct Bench {
     connection: Loopback<Edge>,
     asks: Receiver<Ask>,
+    pages: Receiver<PageAsk>,
 }
 
 impl Bench {
@@ -156,11 +159,22 @@ impl Bench {
         Self::of_server(&server())
     }
 
-    /// The channel has room for three asks.
+    fn of_backstage(backstage: &Backstage) -> Self {
+        let mut bench = Self::new(rules(&server(), backstage), Desk::edge);
+        bench.apply(serving());
+        bench
+    }
+
     fn of(server: &Server, desk: impl FnOnce(crossbeam_channel::Sender<Ask>) -> Desk) -> Self {
+        Self::new(rules(server, &Backstage::default()), desk)
+    }
+
+    /// The channels have room for three asks.
+    fn new(rules: Rules, desk: impl FnOnce(crossbeam_channel::Sender<Ask>) -> Desk) -> Self {
         let (sender, asks) = bounded(3);
-        let edge = Edge::new(rules(server), hasher(), desk(sender), 7);
-        Self { connection: Loopback::new(edge, PEER.parse().expect("an address")), asks }
+        let (page_sender, pages) = bounded(3);
+        let edge = Edge::new(rules, hasher(), desk(sender).with_pages(page_sender), 7);
+        Self { connection: Loopback::new(edge, PEER.parse().expect("an address")), asks, pages }
     }
 
     fn apply(&mut self, snapshot: Snapshot) {
