@@ -34,7 +34,7 @@ use crate::{
     tokens::{
         key::KeyHasher,
         registry::{self, TokenRegistry},
-        table::{TokenKind, TokenTable},
+        table::TokenKind,
     },
     upstream::Client,
 };
@@ -114,7 +114,7 @@ fn serve_offline(
 ) -> Result<(), Failed> {
     let document = offline::read(&settings.bootstrap_file)?;
     let keys = KeyHasher::new(rand::random());
-    let tokens = offline_tokens(settings, keys);
+    let registry = offline_tokens(settings, keys);
     let (ask, asks) = bounded(ASKS_MAX);
     let (page_ask, page_asks) = bounded(PAGE_ASKS_MAX);
     let control_asks = ask.clone();
@@ -126,17 +126,22 @@ fn serve_offline(
         path: settings.bootstrap_file.clone(),
         document,
         reload: settings.reload_interval,
-        tokens,
+        tokens: registry.table(),
+        listing: registry.listing(),
         broadcast: pool.broadcast().clone(),
         asks,
     };
     let control = offline::start(setup)?;
-    let sources = pages::Sources { broadcast: pool.broadcast().clone(), control: control_asks };
+    let sources = pages::Sources {
+        broadcast: pool.broadcast().clone(),
+        control: control_asks,
+        app_name: config.instance.app_name.clone(),
+    };
     let _pages = pages::start(sources, page_asks)?;
     until_stopped(pool, &control, signals, &config.stopping)
 }
 
-fn offline_tokens(settings: &settings::Offline, keys: KeyHasher) -> TokenTable {
+fn offline_tokens(settings: &settings::Offline, keys: KeyHasher) -> TokenRegistry {
     let mut registry = new_registry(registry::Mode::Offline, keys, NEVER);
     let lists = [
         (TokenKind::Untyped, &settings.tokens),
@@ -146,7 +151,7 @@ fn offline_tokens(settings: &settings::Offline, keys: KeyHasher) -> TokenTable {
     for (kind, list) in lists {
         list.iter().for_each(|token| registry.add_offline(kind, token.expose()));
     }
-    registry.table()
+    registry
 }
 
 fn serve_edge(config: &Config, settings: &settings::Edge, signals: signals::Blocked) -> Result<(), Failed> {
@@ -178,7 +183,11 @@ fn serve_edge(config: &Config, settings: &settings::Edge, signals: signals::Bloc
         seed: rand::random(),
     };
     let control = Sync::start(setup)?;
-    let sources = pages::Sources { broadcast: pool.broadcast().clone(), control: control_asks };
+    let sources = pages::Sources {
+        broadcast: pool.broadcast().clone(),
+        control: control_asks,
+        app_name: config.instance.app_name.clone(),
+    };
     let _pages = pages::start(sources, page_asks)?;
     until_stopped(pool, &control, signals, &config.stopping)
 }

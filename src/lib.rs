@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 pub mod app;
+pub mod clock;
 pub mod config;
 pub mod control;
+pub mod described;
 pub mod evaluate;
 pub mod features;
 pub mod limits;

@@ -7,8 +7,10 @@
 use std::{sync::Arc, time::Duration};
 
 use brink_shards::TicketId;
+use crossbeam_channel::Sender;
 
 use crate::{
+    described::Described,
     features::compress::Coding,
     pages::Document,
     tokens::{key::TokenKey, scope::Scope, token::Token},
@@ -41,6 +43,8 @@ pub enum Ask {
         /// Wanted form.
         coding: Coding,
     },
+    /// From a plain thread: say how things are. Whoever asks has gone if nobody receives it.
+    Describe(Sender<Described>),
 }
 
 /// Told to every shard.

@@ -4,13 +4,18 @@
 //! report thread, every shard), writes the document and answers the ticket. It owns no state of its own. A source that
 //! does not answer in time is left out or makes a 503, so one stuck thread never takes the page down.
 
-use std::{convert::Infallible, sync::Arc};
+mod build;
+mod features;
+mod tokens;
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use brink_shards::Broadcast;
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
 
 use crate::{
     control::Control,
+    described::Described,
     messages::{Ask, Verdict, Waiter},
     serve::Edge,
 };
@@ -18,11 +23,20 @@ use crate::{
 /// Requests for documents that were not picked up yet; beyond that a shard answers 503.
 pub const PAGE_ASKS_MAX: usize = 64;
 
+/// How long a source may take to answer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// A document to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Page {
     /// Prometheus text.
     Prometheus,
+    /// Tokens and how their refreshes stand.
+    Tokens,
+    /// All that is loaded.
+    Features,
+    /// What was built.
+    Info,
 }
 
 /// Asked by a shard.
@@ -51,6 +65,8 @@ pub struct Sources {
     pub broadcast: Broadcast<Edge>,
     /// The sync or offline thread.
     pub control: Sender<Ask>,
+    /// `--app-name`.
+    pub app_name: String,
 }
 
 /// Starts the thread.
@@ -80,6 +96,27 @@ impl Sources {
     fn make(&self, page: &Page) -> Document {
         match page {
             Page::Prometheus => Document { status: 404, content_type: "text/plain", body: Vec::new() },
+            Page::Tokens => self.described(tokens::write),
+            Page::Features => self.described(features::write),
+            Page::Info => Document::json(build::write(&self.app_name)),
         }
+    }
+
+    /// A page of what the control thread says, if it says anything in time.
+    fn described(&self, write: impl FnOnce(&Described) -> Vec<u8>) -> Document {
+        let (to, answer) = bounded(1);
+        let asked = self.control.try_send(Ask::Describe(to));
+        match asked.ok().and_then(|()| answer.recv_timeout(PATIENCE).ok()) {
+            Some(described) => Document::json(write(&described)),
+            None => Document::UNAVAILABLE,
+        }
+    }
+}
+
+impl Document {
+    const UNAVAILABLE: Self = Self { status: 503, content_type: "text/plain", body: Vec::new() };
+
+    fn json(body: Vec<u8>) -> Self {
+        Self { status: 200, content_type: "application/json", body }
     }
 }

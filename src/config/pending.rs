@@ -16,8 +16,6 @@ use super::{
 static PENDING: &[&Opt] = &[
     &program::DISABLE_METRICS_BATCH_ENDPOINT,
     &program::DISABLE_METRICS_ENDPOINT,
-    &program::DISABLE_FEATURES_ENDPOINT,
-    &program::DISABLE_TOKENS_ENDPOINT,
     &program::DISABLE_INSTANCE_DATA_ENDPOINT,
     &program::DISABLE_OPENAPI,
     &program::OTEL_EXPORTER_OTLP_ENDPOINT,

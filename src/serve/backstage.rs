@@ -96,7 +96,16 @@ pub fn ready(call: &mut Call<'_, Verdict>) -> Outcome {
 }
 
 /// A document that the pages thread makes; the request waits for it.
-pub fn page(page: Page, desk: &Desk, call: &mut Call<'_, Verdict>) -> Result<Outcome, Failure> {
+pub fn page(page: &PageRoute<'_>, desk: &Desk, call: &mut Call<'_, Verdict>) -> Result<Outcome, Failure> {
+    let page = match page {
+        PageRoute::Prometheus => Page::Prometheus,
+        PageRoute::Features => Page::Features,
+        PageRoute::Tokens => Page::Tokens,
+        PageRoute::Info => Page::Info,
+        PageRoute::MetricsBatch | PageRoute::InstanceData | PageRoute::FeaturesOf(_) => {
+            return Err(Failure::NotFound);
+        }
+    };
     let document = match call.attempt() {
         Attempt::First => return desk.ask_for(call, page).ok_or(Failure::Busy),
         Attempt::Answered(Verdict::Page(document)) => Arc::clone(document),

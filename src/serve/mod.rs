@@ -44,7 +44,6 @@ use route::{PageRoute, Route};
 use crate::{
     config::settings::{self, Endpoints, ProxyTrust, Server},
     messages::{Notice, Verdict},
-    pages::Page,
     snapshot::Snapshot,
     tokens::key::KeyHasher,
 };
@@ -154,8 +153,8 @@ impl Edge {
         }
         match route {
             Route::Health => Ok(backstage::health(call)),
-            Route::Page(PageRoute::Prometheus) => backstage::page(Page::Prometheus, &self.desk, call),
-            Route::Page(_) => Err(Failure::NotFound),
+            Route::Page(PageRoute::FeaturesOf(token)) => self.features_of(token, request, call),
+            Route::Page(page) => backstage::page(page, &self.desk, call),
             _ if self.stopping || !self.replica.is_ready() => Err(Failure::NotReady),
             _ => Ok(backstage::ready(call)),
         }

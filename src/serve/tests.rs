@@ -213,7 +213,7 @@ impl Bench {
         let ask = self.asks.try_recv().expect("something is asked");
         let waiter = match &ask {
             Ask::Validate { waiter, .. } | Ask::AwaitData { waiter, .. } => *waiter,
-            Ask::Encode { .. } => panic!("nobody waits for {ask:?}"),
+            Ask::Encode { .. } | Ask::Describe(_) => panic!("nobody waits for {ask:?}"),
         };
         let (ticket, _) = self.connection.waits_for().expect("the request waits");
         assert_eq!(waiter, Waiter { shard: 0, ticket });

@@ -1,9 +1,10 @@
 //! Which refresh tokens have loaded their data, how their fetches stand, and who waits for a first load.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::SystemTime};
 
 use super::refresh::Trouble;
 use crate::{
+    features::model::Document,
     messages::Waiter,
     tokens::{key::TokenKey, scope::Scope},
 };
@@ -27,12 +28,40 @@ pub struct Target {
     pub loaded: bool,
     /// What went wrong at the last fetch; logged when it changes.
     pub trouble: Option<Trouble>,
+    /// When its last call ended.
+    pub checked: Option<SystemTime>,
+    /// Its last document.
+    pub document: Option<LastDocument>,
+}
+
+/// What is remembered of a document.
+#[derive(Debug, Clone, Copy)]
+pub struct LastDocument {
+    /// When it came.
+    pub at: SystemTime,
+    /// How many features it had.
+    pub features: usize,
+    /// Its revision.
+    pub revision_id: Option<u64>,
+}
+
+impl Target {
+    /// A call has ended, perhaps with a document.
+    pub fn note_call(&mut self, document: Option<&Document>) {
+        let at = SystemTime::now();
+        self.checked = Some(at);
+        if let Some(document) = document {
+            let revision_id = document.meta.as_ref().and_then(|meta| meta.revision_id);
+            self.document = Some(LastDocument { at, features: document.features.len(), revision_id });
+        }
+    }
 }
 
 impl Loads {
     /// A token joined the refresh set.
     pub fn join(&mut self, key: TokenKey, scope: Scope) {
-        self.targets.entry(key).or_insert(Target { scope, loaded: false, trouble: None });
+        let target = Target { scope, loaded: false, trouble: None, checked: None, document: None };
+        self.targets.entry(key).or_insert(target);
     }
 
     /// A token left the refresh set.
@@ -43,6 +72,11 @@ impl Loads {
     /// The token's fetches.
     pub fn target(&mut self, key: TokenKey) -> Option<&mut Target> {
         self.targets.get_mut(&key)
+    }
+
+    /// The token's fetches, to look at.
+    pub fn look(&self, key: TokenKey) -> Option<&Target> {
+        self.targets.get(&key)
     }
 
     /// The token's data has arrived.

@@ -95,6 +95,9 @@ impl Sync {
             Ok(_) => self.schedule.succeeded(&key, now, &mut self.random),
             Err(trouble) => self.schedule.failed(&key, now, trouble.retry_after(), &mut self.random),
         }
+        if let Some(target) = self.loads.target(key) {
+            target.note_call(result.as_ref().ok().and_then(|fresh| Some(&fresh.as_ref()?.document)));
+        }
         match result {
             Ok(fresh) => self.refreshed(key, fresh),
             Err(trouble) => self.not_refreshed(key, trouble, now),

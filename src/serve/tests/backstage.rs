@@ -94,3 +94,35 @@ fn its_own_port_has_the_backstage_and_nothing_else() {
         check(port, "/nothing", 404);
     }
 }
+
+#[test]
+fn the_features_of_a_token_are_for_those_who_have_it() {
+    let check = |target: &str, token: Option<&str>, status: u16| {
+        let mut bench = Bench::serving();
+        let answer = bench.ask(&Sent { token, ..Sent::get(target) });
+        assert_eq!(answer.status, status, "{target} with {token:?}");
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+        if status == 200 {
+            assert_eq!(answer.body, bench.get(FEATURES, token.unwrap_or_default()).body);
+        }
+    };
+    let below = |token: &str| format!("/internal-backstage/features/{token}");
+    check(&below(TOKEN_P1), Some(TOKEN_P1), 200);
+    check(&below(&TOKEN.replace('*', "%2A").replace(':', "%3a")), Some(TOKEN), 200);
+    check(&below(TOKEN), None, 403);
+    check(&below(TOKEN), Some(TOKEN_P1), 403);
+    check(&below("*:development.unknown"), Some("*:development.unknown"), 404);
+    check(&below("%zz"), Some("%zz"), 404);
+}
+
+#[test]
+fn documents_can_be_switched_off() {
+    let endpoints = Endpoints { metrics: false, features: false, tokens: false, ..Endpoints::default() };
+    let rules = Rules::new(&server(), &ProxyTrust::default(), &endpoints, &Backstage::default());
+    let mut bench = Bench::new(rules, Desk::edge);
+    for page in ["metrics", "prometheus", "features", "tokens"] {
+        assert_eq!(bench.ask(&Sent::get(&format!("/internal-backstage/{page}"))).status, 404, "{page}");
+    }
+    bench.connection.exchange(&Sent::get("/internal-backstage/info").bytes());
+    assert_eq!(bench.pages.try_recv().expect("still there").page, Page::Info);
+}
