@@ -12,6 +12,7 @@ mod client;
 mod client_ip;
 mod cors;
 mod desk;
+mod docs;
 mod failure;
 mod frontend;
 mod guard;
@@ -36,6 +37,7 @@ use brink_shards::{
 };
 use client_ip::ClientIp;
 pub use desk::Desk;
+use docs::Docs;
 use failure::Failure;
 use frontend::{Evaluator, Wanted};
 use replica::Replica;
@@ -58,6 +60,7 @@ pub struct Rules {
     client_ip: ClientIp,
     endpoints: Endpoints,
     backstage: Backstage,
+    docs: Docs,
 }
 
 impl Rules {
@@ -76,6 +79,7 @@ impl Rules {
             client_ip: ClientIp::new(trust),
             endpoints: endpoints.clone(),
             backstage: Backstage::new(backstage),
+            docs: Docs::new(server),
         }
     }
 }
@@ -126,6 +130,11 @@ impl Edge {
             Route::Unknown => Err(Failure::NotFound),
             _ if !self.rules.backstage.has(route, request.origin.port) => Err(Failure::NotFound),
             Route::Health | Route::Ready | Route::Page(_) => self.backstage(route, request, call),
+            Route::Docs(_) if !self.rules.endpoints.openapi => Err(Failure::NotFound),
+            Route::Docs(doc) => {
+                route.check_method(&request.head.method)?;
+                Ok(self.rules.docs.reply(*doc, call))
+            }
             Route::Frontend(Wanted::All) if !self.rules.endpoints.all => Err(Failure::NotFound),
             Route::Metrics(_)
             | Route::Register(_)

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use super::headers::COMPATIBLE_VERSION;
 use crate::{
+    COMPATIBLE_VERSION,
     clock::rfc3339,
     tokens::record::{TokenList, TokenRecord},
 };
