@@ -5,13 +5,14 @@ a few cases those are known to differ. `comparable` takes out just these pairs o
 flag and context; a flag is concerned if it, or a flag that it depends on, looks
 at the field in question. The server
 
-- invents a session when there is none, and says itself "frontend-api" for the
-  application, "default" for the environment and the peer for an empty address;
+- invents a session when there is none;
 - takes an empty field for a missing one, and so does not hash it;
 - hashes the low bytes of UTF-16 where the specification has UTF-8;
 - knows no IPv6 networks in the strategy `remoteAddress`;
 - ignores `currentTime`, and takes a parent that is switched off for satisfied:
-  contexts.py sends no time, and the parents in flags.mjs are all switched on.
+  contexts.py sends no time, and the parents in flags.mjs are all switched on;
+- says itself "frontend-api" for a missing application, "default" for a missing
+  environment, and the peer for an empty address: no flag looks for these.
 
 Flags that draw at random are not in the list that is compared at all.
 """
@@ -19,7 +20,6 @@ Flags that draw at random are not in the list that is compared at all.
 import json
 from dataclasses import dataclass, field
 
-FILLED_BY_THE_SERVER = ("sessionId", "appName", "environment", "remoteAddress")
 HASHING = {
     "flexibleRollout": None,  # says itself what it hashes
     "gradualRolloutUserId": "userId",
@@ -36,10 +36,9 @@ class Reach:
     strategies: frozenset
 
     def comparable(self, context):
+        """Whether the server and the reference edge must say the same."""
         values = {**context.get("properties", {}), **{n: v for n, v in context.items() if n != "properties"}}
-        # A missing address is the peer's, for both.
-        filled = [f for f in FILLED_BY_THE_SERVER if not values.get(f, "" if f != "remoteAddress" else "peer")]
-        if self.fields.intersection(filled):
+        if "sessionId" in self.fields and not values.get("sessionId"):
             return False
         if "remoteAddress" in self.strategies and ":" in values.get("remoteAddress", ""):
             return False

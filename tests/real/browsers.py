@@ -89,41 +89,47 @@ def fetches_again_with_a_tag(play, visitor, method):
 
     fetch = until(CHANGE_SECONDS, "a fetch that is answered 304", unchanged)
     same(method, fetch.method)
-    first = recorder.fetches()[0]
-    assert "if-none-match" not in first.sent or first.status != 304, "the first fetch is 304 already"
 
 
 def asks_for_permission(play, visitor, method):
     """Preflights come before what they are for, and brink's answers permit it."""
-    exchanges = list(play.visitors.recorders[visitor].exchanges)
-    permitted, preflights = set(), 0
-    for exchange in exchanges:
+    origin = play.visitors.site.url
+    permitted, fetched = [], set()
+    for exchange in list(play.visitors.recorders[visitor].exchanges):
+        # Metrics are posted below this path, and need permission, too.
+        if not exchange.path.startswith("/api/frontend"):
+            continue
         if exchange.method == "OPTIONS":
-            assert_permits(exchange, play.visitors.site.url)
-            permitted.add((exchange.sent["access-control-request-method"], exchange.path))
-            preflights += exchange.path.startswith("/api/frontend?") or exchange.path == "/api/frontend"
-        elif exchange.path.startswith("/api/frontend"):
-            assert (exchange.method, exchange.path) in permitted, f"{exchange.method} {exchange.path} without a preflight"
-            assert exchange.sent["origin"] == play.visitors.site.url, exchange.sent
-    fetched = {e.path for e in exchanges if e.method == method and e.path.partition("?")[0] == "/api/frontend"}
-    # One context more than there are; POSTs have the context in the body.
-    assert len(fetched) == (2 if method == "GET" else 1), fetched
-    assert preflights >= len(fetched), f"{preflights} preflights for {len(fetched)} paths"
-    return f"{preflights} preflights"
+            assert_permits(exchange, origin)
+            permitted.append((exchange.sent["access-control-request-method"], exchange.path))
+            continue
+        assert (exchange.method, exchange.path) in permitted, f"{exchange.method} {exchange.path} without a preflight"
+        assert exchange.sent["origin"] == origin, exchange.sent["origin"]
+        if exchange.path.partition("?")[0] == "/api/frontend":
+            same(method, exchange.method)
+            fetched.add(exchange.path)
+    # A GET has its context in the path, a POST in the body.
+    same(2 if method == "GET" else 1, len(fetched))
+    return f"{len(permitted)} preflights"
 
 
 def assert_permits(preflight, origin):
-    asked = set(preflight.sent["access-control-request-headers"].lower().split(","))
-    assert preflight.sent["origin"] == origin, preflight
-    assert "authorization" in asked and any(name.startswith("unleash-") for name in asked), preflight
-    assert 200 <= preflight.status < 300, preflight
-    received = preflight.received
-    assert received["access-control-allow-origin"] in ("*", origin), preflight
-    methods = received["access-control-allow-methods"].replace(" ", "").split(",")
-    assert {"*", preflight.sent["access-control-request-method"]}.intersection(methods), preflight
-    allowed = set(received["access-control-allow-headers"].lower().replace(" ", "").split(","))
-    # An asterisk stands for all names but this one.
-    assert "authorization" in allowed and ("*" in allowed or asked <= allowed), preflight
+    sent, received = preflight.sent, preflight.received
+    asked = listed(sent, "access-control-request-headers")
+    assert sent["origin"] == origin, sent
+    assert "authorization" in asked and any(name.startswith("unleash-") for name in asked), sent
+    assert 200 <= preflight.status < 300, preflight.status
+    assert received.get("access-control-allow-origin") in ("*", origin), received
+    methods = listed(received, "access-control-allow-methods")
+    assert methods & {"*", sent["access-control-request-method"].lower()}, received
+    allowed = listed(received, "access-control-allow-headers")
+    # An asterisk stands for all names but this one, says the Fetch standard;
+    # Chromium merely warns.
+    assert "authorization" in allowed and ("*" in allowed or asked <= allowed), received
+
+
+def listed(headers, name):
+    return {part.strip().lower() for part in headers.get(name, "").split(",")}
 
 
 def react_shows_flags(play):

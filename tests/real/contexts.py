@@ -19,13 +19,14 @@ ODD_USERS = ["", "7", "-1", "0", "a+b&c=d%20e", "two words", "user/with;signs", 
 SESSIONS = ["", "0", "42", "s p a c e", "ß", "other-session"]
 APPS = ["shop", "shop-web", "back office"]
 ENVIRONMENTS = ["development", "production", "default", "x-dev-y"]
-ADDRESSES = ["10.0.0.1", "10.0.0.2", "192.168.7.9", "192.169.0.1", "2001:db8::1", "2001:db9::1", "::1", "no address", "127.0.0.1"]
+ADDRESSES = ["10.0.0.1", "10.0.0.2", "192.168.7.9", "192.169.0.1", "127.0.0.1", "no address"]
+ADDRESSES += ["2001:db8::1", "2001:db9::1", "::1"]
 PROPERTIES = {
     "region": ["eu", "us", "uk", "EU", "apac", "", "eu ", "欧"],
     "plan": ["pro", "free", "enterprise", "Enterprise", "PRO", "premium", "pro\nline", "pa", "", "p" * 2000],
     "companyId": ["acme", "globex", "initech", "umbrella", "größe", "漢字", "a,b", "7", ""],
-    "amount": ["100", "99.5", "99.49999", "250.75", "-1", "-1.5", "0", "1e2", "1000000", "100.0", "00100", "many", "12 pieces"],
-    "version": ["1.2.3", "1.2.4", "1.2.2", "0.9.9", "1.10.0", "2.0.0", "2.0.0-beta.1", "2.0.0-beta.11", "1.2.3-rc.1", "1.2", "one", "1.2.3.4"],
+    "amount": "100 99.5 99.49999 250.75 -1 -1.5 0 1e2 1000000 100.0 00100 many 12,5".split(),
+    "version": "1.2.3 1.2.4 1.2.2 0.9.9 1.10.0 2.0.0 2.0.0-beta.1 2.0.0-beta.11 1.2.3-rc.1 1.2 one 1.2.3.4".split(),
     "unused": ["x", "a=b&c", "[0]", "ä" * 50],
 }
 

@@ -37,7 +37,8 @@ def agrees_with_the_server(play, name):
     known = {flag: reach for flag, reach in known.items() if not flag.startswith("random-")}
     generated = contexts.generate(GENERATED[name], SEED)
     tally = Tally()
-    with Connection(play.server.url, play.tokens[name]) as server, Connection(play.brink.url, play.tokens[name]) as brink:
+    token = play.tokens[name]
+    with Connection(play.server.url, token) as server, Connection(play.brink.url, token) as brink:
         until(30, "the server's frontend API answers", lambda: server.fetch("GET", "/api/frontend")["toggles"])
         for index, context in enumerate(generated):
             odd = index % 2 == 1
@@ -46,7 +47,8 @@ def agrees_with_the_server(play, name):
             post = contexts.as_body(context, numbers=odd)
             answers = (by_name(actor.fetch("POST", "/api/frontend", post)) for actor in (server, brink))
             tally.compare(known, context, *answers)
-    assert not tally.differences, f"{len(tally.differences)} differences, the first: " + "; ".join(tally.differences[:5])
+    found = tally.differences
+    assert not found, f"{len(found)} differences, the first: " + "; ".join(found[:5])
     assert_much_was_compared(tally, len(generated), len(known))
     return f"{len(generated)} contexts, {tally}"
 
@@ -68,11 +70,11 @@ def routes_agree(play):
             query, body = contexts.as_query(context, flat=False), contexts.as_body(context, numbers=False)
             for base in ("/api/frontend", "/api/proxy"):
                 every = brink.fetch("GET", f"{base}/all?{query}")["toggles"]
-                same({"toggles": steady(every)}, {"toggles": steady(brink.fetch("POST", f"{base}/all", body)["toggles"])})
+                same(steady(every), steady(brink.fetch("POST", f"{base}/all", body)["toggles"]))
                 on = [toggle for toggle in every if toggle["enabled"]]
                 same(steady(on), steady(brink.fetch("GET", f"{base}?{query}")["toggles"]))
                 same(steady(on), steady(brink.fetch("POST", base, body)["toggles"]))
-            for toggle in steady(every)[:: 7]:
+            for toggle in steady(every)[::7]:
                 path = f"/api/frontend/features/{toggle['name']}"
                 same(toggle, brink.fetch("GET", f"{path}?{query}"))
                 same(toggle, brink.fetch("POST", path, body))

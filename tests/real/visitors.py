@@ -40,7 +40,8 @@ class Visitors:
         self.done = {}
 
     def start_node(self, visitor, method, asked):
-        command = [node(), str(ROOT / "tests/sdk/browser/node.mjs"), self._recorder(visitor), self.token, method, *asked]
+        script = str(ROOT / "tests/sdk/browser/node.mjs")
+        command = [node(), script, self._recorder(visitor), self.token, method, *asked]
         environment = {**ENVIRONMENT, "PACKAGES": str(PACKAGES)}
         process = self._start(command, env=environment, stdout=subprocess.PIPE)
 
@@ -55,7 +56,8 @@ class Visitors:
         program = os.environ.get("CHROMIUM", "chromium")
         self.profile = tempfile.mkdtemp(prefix="brink-chromium.")
         log = open(WORK / "test-real-chromium.log", "wb")
-        command = [program, *OPTIONS, f"--user-data-dir={self.profile}", self.site.framed([self._page(*page) for page in pages])]
+        all_pages = self.site.framed([self._page(*page) for page in pages])
+        command = [program, *OPTIONS, f"--user-data-dir={self.profile}", all_pages]
         with log:
             self._start(command, env=ENVIRONMENT, stdout=log, stderr=log)
 

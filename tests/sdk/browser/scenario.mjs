@@ -21,7 +21,8 @@ export async function visit({ UnleashClient, InMemoryStorageProvider, url, token
     });
     const tell = (event, more = {}) => {
         const answers = asked.map((flag) => [flag, [client.isEnabled(flag), client.getVariant(flag)]]);
-        report({ event, context: client.getContext(), toggles: client.getAllToggles(), answers: Object.fromEntries(answers), ...more });
+        const [context, toggles] = [client.getContext(), client.getAllToggles()];
+        report({ event, context, toggles, answers: Object.fromEntries(answers), ...more });
     };
     const impressions = new Set();
     client.on('impression', ({ featureName, eventType }) => impressions.add(`${featureName} ${eventType}`));
