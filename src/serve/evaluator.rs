@@ -188,6 +188,12 @@ impl Evaluator {
         Ok(unfinished)
     }
 
+    /// Requests that are left.
+    #[cfg(test)]
+    pub fn unfinished(&self) -> usize {
+        self.unfinished.get()
+    }
+
     /// Puts an unfinished request's memory in the place of the shard's, and back.
     pub fn exchange(&mut self, unfinished: &mut Unfinished) {
         mem::swap(&mut self.sheet, &mut unfinished.sheet);
@@ -205,4 +211,27 @@ impl Asked {
 fn place(snapshot: &Snapshot, scope: usize) -> Option<(&Engine, &Scope)> {
     let FrontendState::Serving(engine) = snapshot.frontends.get(scope)? else { return None };
     Some((engine, snapshot.tokens.scopes().get(scope)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_are_left_and_no_more() {
+        let mut evaluator = Evaluator::new(1);
+        let stage = || Stage::Press(Etag::of(b""), Box::default());
+        let mut left: Vec<_> = (0..UNFINISHED_MAX).map(|_| evaluator.leave(None, stage()).ok()).collect();
+        assert!(left.iter().all(Option::is_some));
+        assert_eq!(evaluator.unfinished(), UNFINISHED_MAX);
+        assert!(evaluator.leave(None, stage()).is_err());
+        let held = left.pop().flatten();
+        assert!(
+            evaluator.leave(held, stage()).is_ok_and(|again| again.stage.is_some()),
+            "one that was left before"
+        );
+        assert_eq!(evaluator.unfinished(), UNFINISHED_MAX - 1);
+        drop(left);
+        assert_eq!(evaluator.unfinished(), 0);
+    }
 }

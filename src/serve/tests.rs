@@ -3,6 +3,7 @@
 //! The control thread is played by the test: it receives what a shard asks and answers, or does not.
 
 mod features;
+mod frontend;
 mod routes;
 mod tokens;
 
