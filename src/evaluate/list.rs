@@ -17,7 +17,7 @@ use super::tables::{Linked, Outcome, Run};
 use crate::tokens::scope::Projects;
 
 /// Memory is copied at least this fast, in bytes per nanosecond.
-const COPIED_BYTES_PER_UNIT: usize = 4;
+const COPIED_BYTES_PER_UNIT: usize = 16;
 
 /// Which features a list has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -91,6 +91,11 @@ impl Scratch {
         }
     }
 
+    /// Bytes of all values in lower case so far.
+    pub(super) fn lowered_bytes(&self) -> usize {
+        self.notes.lower_text.len()
+    }
+
     /// The value of a slot in lower case; made once per evaluation.
     pub(super) fn lower(&mut self, slot: Slot, value: &str) -> &str {
         let known = self.notes.lowered.get(slot).copied().flatten();

@@ -5,7 +5,9 @@
 
 use flate2::{Compress, Compression, FlushCompress, Status};
 
-/// Level 1: `benches/compress.rs` prints sizes and times of all levels, `docs/ARCHITECTURE.md` has the figures.
+/// Measured (`benches/compress.rs`) on an answer of 16 kB: level 1 makes 1.7 kB in 8 µs, level 2 1.4 kB in 16 µs, level
+/// 6 1.2 kB in 37 µs; on one of 244 kB: 20 kB in 0.1 ms, 16 kB in 0.14 ms, 13 kB in 0.54 ms. An answer made for one
+/// request is worth the least time; what level 1 costs is about what sending fewer bytes saves.
 const LEVEL: u32 = 1;
 /// Base two logarithm of how far back a repetition is found: the most that gzip has.
 const WINDOW_BITS: u8 = 15;

@@ -1,11 +1,12 @@
 //! Bounds of answers made for one request, each with its derivation.
 
-/// Units of work, about a nanosecond each, that an evaluation does before others have their turn. Half of the 500 µs
-/// that a request may keep others waiting: units are rough, and a slice ends after the feature that exceeds it.
-pub const SLICE_WORK: usize = 250_000;
+/// Units of work, about a nanosecond each, that an evaluation does before others have their turn. Well below the
+/// 500 µs that a request may keep others waiting: units are rough, and a slice ends after the feature that exceeds it.
+/// 5,000 features for a context of ordinary size are one slice.
+pub const SLICE_WORK: usize = 200_000;
 
-/// Bytes that are compressed before others have their turn: 0.2 ms at the level of [`super::gzip`].
-pub const SLICE_GZIP_BYTES: usize = 128 << 10;
+/// Bytes that are compressed before others have their turn: 0.12 ms at the level of [`super::gzip`].
+pub const SLICE_GZIP_BYTES: usize = 256 << 10;
 
 /// Requests of one shard that are left unfinished at the same time, each with its context (2 MiB at most), answer
 /// and perhaps compressor (0.3 MB). One more is not left but worked off at once.

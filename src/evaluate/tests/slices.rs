@@ -49,7 +49,7 @@ fn a_slice_ends_after_the_feature_that_uses_up_its_budget() {
     assert_eq!(slices("userId=7", 10_000), 1);
     assert_eq!(slices("userId=7", 0), 10);
     let long = format!("userId={}", "7".repeat(10_000));
-    assert_eq!(slices(&long, 15_000), 5);
+    assert_eq!(slices(&long, 4_000), 5);
     assert_eq!(slices(&long, 1), 10);
 }
 

@@ -152,7 +152,7 @@ fn nothing_is_compressed_that_is_not_sent() {
 
 #[test]
 fn long_work_is_answered_from_the_snapshot_it_began_with() {
-    let (before, after) = (engine(40, 10), engine(3, 10));
+    let (before, after) = (engine(100, 10), engine(3, 10));
     for headers in ["", "accept-encoding: gzip\r\n"] {
         let mut bench = bench(&before);
         let sent = bench.connection.exchange(&long_request("u", headers));
@@ -173,7 +173,7 @@ fn long_work_is_answered_from_the_snapshot_it_began_with() {
 
 #[test]
 fn a_long_answer_is_compressed_in_turns() {
-    let engine = engine(300, 1_000);
+    let engine = engine(300, 2_000);
     let plain = expected(&engine, "7");
     assert!(plain.len() > 2 * SLICE_GZIP_BYTES);
     let mut bench = bench(&engine);
