@@ -58,6 +58,12 @@ fn bench_document(name: &str, text: &str) {
 
     let mut context = Context::default();
     report("read full query", || context.read_query(FULL));
+    let members: Vec<String> = (0..150_000).map(|at| format!(r#""k{at}":"v""#)).collect();
+    let body = format!("{{{}}}", members.join(","));
+    report(&format!("read {} bytes of short members", body.len()), || context.read_json(body.as_bytes()));
+    let members: Vec<String> = (0..31).map(|at| format!(r#""k{at}":"{}""#, "v".repeat(65_000))).collect();
+    let body = format!("{{{}}}", members.join(","));
+    report(&format!("read {} bytes of long members", body.len()), || context.read_json(body.as_bytes()));
     let empty = Context::default();
     let full = Context::from_query(FULL).expect("a good query");
     let longest =
