@@ -65,12 +65,10 @@ impl<S: Service> Loopback<S> {
         self.draining = true;
     }
 
-    /// Receives bytes, and appends to `sent` what a socket would be given.
+    /// Receives bytes, and appends to `sent` what a socket would be given. Stops at a request that yields.
     pub fn receive(&mut self, bytes: &[u8], sent: &mut Vec<u8>) {
         self.step(sent, |connection, host| connection.advance(bytes, host));
-        while self.step == Step::Continue {
-            self.step(sent, |connection, host| connection.advance(&[], host));
-        }
+        self.advance_on(sent);
     }
 
     /// Receives bytes and returns what is sent.
@@ -104,6 +102,19 @@ impl<S: Service> Loopback<S> {
         self.tickets.drawn()
     }
 
+    /// Whether a request has yielded.
+    pub fn yields(&self) -> bool {
+        self.step == Step::Yield
+    }
+
+    /// The request that has yielded gets its turn.
+    pub fn go_on(&mut self) -> Vec<u8> {
+        let mut sent = Vec::new();
+        self.step(&mut sent, |connection, host| connection.go_on(host));
+        self.advance_on(&mut sent);
+        sent
+    }
+
     /// Whether the connection is over.
     pub fn is_closed(&self) -> bool {
         matches!(self.step, Step::Close { .. })
@@ -112,10 +123,14 @@ impl<S: Service> Loopback<S> {
     fn resume(&mut self, attempt: Attempt<S::Answer>) -> Vec<u8> {
         let mut sent = Vec::new();
         self.step(&mut sent, |connection, host| connection.resume(attempt, host));
-        while self.step == Step::Continue {
-            self.step(&mut sent, |connection, host| connection.advance(&[], host));
-        }
+        self.advance_on(&mut sent);
         sent
+    }
+
+    fn advance_on(&mut self, sent: &mut Vec<u8>) {
+        while self.step == Step::Continue {
+            self.step(sent, |connection, host| connection.advance(&[], host));
+        }
     }
 
     fn step(&mut self, sent: &mut Vec<u8>, step: impl FnOnce(&mut Connection, &mut Host<'_, S>) -> Step) {

@@ -1,7 +1,7 @@
 //! One shard: what belongs to its core, and the tasks that run on it.
 //!
 //! Everything here is touched by one thread. Tasks: one accepts, one ticks twice a second, one empties the
-//! mailbox, one per connection. Cells are borrowed for the length of a synchronous call, never across an await.
+//! mailbox, one per connection, and one calls the turns of long work while there is some. Cells are borrowed for the length of a synchronous call, never across an await.
 
 use std::{
     cell::{Cell, RefCell},
@@ -28,6 +28,7 @@ use crate::{
     slots::Slots,
     stats::Stats,
     ticket::Board,
+    turns::Turns,
 };
 
 /// What a shard is told at its start.
@@ -44,6 +45,7 @@ pub struct Shard<S: Service> {
     pub config: ShardConfig,
     pub service: RefCell<S>,
     pub tickets: RefCell<Board<S::Answer>>,
+    pub turns: RefCell<Turns>,
     pub output: RefCell<Output>,
     pub scratch: RefCell<Box<[u8]>>,
     pub date: RefCell<DateCache>,
@@ -67,6 +69,7 @@ impl<S: Service> Shard<S> {
             config,
             service: RefCell::new(service),
             tickets: RefCell::default(),
+            turns: RefCell::default(),
             output: RefCell::default(),
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
             date: RefCell::new(DateCache::new(since_1970().as_secs())),

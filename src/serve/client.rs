@@ -154,7 +154,7 @@ impl Edge {
     }
 
     /// Sends a body made for this request.
-    pub(super) fn send_made(
+    fn send_made(
         &self,
         tag: &str,
         body: &[u8],
@@ -168,7 +168,8 @@ impl Edge {
     }
 }
 
-fn is_known_to_client(request: &Request<'_>, tag: &str) -> bool {
+/// Whether the client has what would be sent.
+pub(super) fn is_known_to_client(request: &Request<'_>, tag: &str) -> bool {
     request.head.known.if_none_match.is_some() && etag::none_match(request.head.lines("if-none-match"), tag)
 }
 

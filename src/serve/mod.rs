@@ -13,9 +13,13 @@ mod client_ip;
 mod cors;
 mod desk;
 mod docs;
+mod evaluator;
 mod failure;
 mod frontend;
 mod guard;
+mod gzip;
+mod kept;
+mod limits;
 mod peers;
 mod refusals;
 mod replica;
@@ -38,8 +42,9 @@ use brink_shards::{
 use client_ip::ClientIp;
 pub use desk::Desk;
 use docs::Docs;
+use evaluator::Evaluator;
 use failure::Failure;
-use frontend::{Evaluator, Wanted};
+use frontend::Wanted;
 use replica::Replica;
 use route::{PageRoute, Route};
 
@@ -222,8 +227,11 @@ impl Service for Edge {
         let rules = Rc::clone(&self.rules);
         let path = path::normalise(request.head.target.path);
         let route = Route::find(&path, &rules.base_path);
-        self.respond(&route, request, call)
-            .unwrap_or_else(|failure| failure.reply(&rules.cors, &self.replica, &route, request, call))
+        let outcome = match call.take_unfinished() {
+            Some(unfinished) => self.go_on(unfinished, request, call),
+            None => self.respond(&route, request, call),
+        };
+        outcome.unwrap_or_else(|failure| failure.reply(&rules.cors, &self.replica, &route, request, call))
     }
 
     fn announce_stop(&mut self) {

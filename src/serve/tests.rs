@@ -4,6 +4,7 @@
 
 mod backstage;
 mod features;
+mod frontend;
 mod routes;
 mod tokens;
 
