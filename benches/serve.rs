@@ -8,16 +8,23 @@
 mod document;
 #[path = "../tests/support/edge.rs"]
 mod edge;
+#[path = "../tests/support/reports.rs"]
+mod reports;
 
 use std::{
     hint::black_box,
     time::{Duration, Instant},
 };
 
-use brink::serve::Edge;
-use brink_shards::loopback::Loopback;
+use brink::{
+    messages::Ask,
+    serve::{Desk, Edge},
+};
+use brink_shards::{Now, Service, loopback::Loopback};
+use crossbeam_channel::{Sender, bounded};
 use document::{REFUSED, TOKEN};
 use edge::{FEATURES, get, token};
+use reports::{post, usage_of};
 
 const RUN_FOR: Duration = Duration::from_millis(200);
 const ROUNDS_MIN: usize = 5;
@@ -29,10 +36,26 @@ fn main() {
     for bytes in [2_000, 100_000, 3_000_000] {
         bench_document(bytes);
     }
+    bench_reports();
+}
+
+/// A desk that hands usage over, as an edge's does.
+fn reporting(control: Sender<Ask>) -> Desk {
+    Desk::edge(control).with_usage(bounded(1).0)
+}
+
+fn bench_reports() {
+    let (mut connection, _asks) = document::connect_to(2_000, reporting);
+    connection.service.tick(&Now { unix: Duration::from_secs(1_800_000_000), ..Now::default() });
+    println!("reports about flags that were reported before");
+    for flags in [1, 10, 100, 350] {
+        let request = post("/api/client/metrics", &token(TOKEN), &usage_of(flags));
+        report(&mut connection, &format!("202 to a report about {flags}"), &request);
+    }
 }
 
 fn bench_document(bytes: usize) {
-    let (mut connection, _asks) = document::connect_to(bytes);
+    let (mut connection, _asks) = document::connect_to(bytes, reporting);
     let view = document::view(bytes);
     let gzip = view.gzip.as_ref().map_or(0, |body| body.len());
     println!("document of {} bytes, {gzip} as gzip", view.identity.len());

@@ -21,6 +21,7 @@ pub mod snapshot;
 pub mod sync;
 pub mod tokens;
 pub mod upstream;
+pub mod usage;
 
 /// The version of Unleash Edge that others take this for: a plain semantic version, which some parse and compare.
 pub const COMPATIBLE_VERSION: &str = "20.4.1";

@@ -1,4 +1,5 @@
-//! The common answers cost no allocation: 304, 200 and 403 (invariant 5 of the architecture).
+//! The common answers cost no allocation: 304, 200, 403, and reports about what was reported before (invariant 5 of
+//! the architecture).
 //!
 //! One test, because the counters belong to the whole process.
 
@@ -6,16 +7,20 @@
 mod document;
 #[path = "support/edge.rs"]
 mod edge;
+#[path = "support/reports.rs"]
+mod reports;
 
 use std::alloc::System;
 
 use brink::{
     messages::{Ask, Verdict},
-    serve::Edge,
+    serve::{Desk, Edge},
 };
-use brink_shards::loopback::Loopback;
+use brink_shards::{Now, Service, loopback::Loopback};
+use crossbeam_channel::{Sender, bounded};
 use document::{REFUSED, TOKEN};
 use edge::{FEATURES, get, token};
+use reports::{post, usage_of};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -46,12 +51,18 @@ fn check(connection: &mut Loopback<Edge>, sent: &mut Vec<u8>, request: &[u8], st
 fn answers_from_memory_and_refusals_allocate_nothing() {
     answers_from_memory();
     refusals();
+    reports();
+}
+
+/// A desk that hands usage over, so that seen tokens are gathered.
+fn reporting(control: Sender<Ask>) -> Desk {
+    Desk::edge(control).with_usage(bounded(1).0)
 }
 
 fn answers_from_memory() {
     let mut sent = Vec::with_capacity(4 << 20);
     for bytes in [1_000, 100_000, 3_000_000] {
-        let (mut connection, asks) = document::connect_to(bytes);
+        let (mut connection, asks) = document::connect_to(bytes, reporting);
         let etag = document::view(bytes).etag;
         let mut check = |headers: String, status| {
             check(&mut connection, &mut sent, &get(FEATURES, &headers), status);
@@ -70,7 +81,7 @@ fn answers_from_memory() {
 
 fn refusals() {
     let mut sent = Vec::with_capacity(1 << 16);
-    let (mut connection, asks) = document::connect_to(1_000);
+    let (mut connection, asks) = document::connect_to(1_000, reporting);
     check(&mut connection, &mut sent, &get(FEATURES, &token("not a token")), "403");
     check(&mut connection, &mut sent, &get("/unknown", ""), "404");
     check(&mut connection, &mut sent, &get("/internal-backstage/health", ""), "200");
@@ -79,4 +90,15 @@ fn refusals() {
     let Ok(Ask::Validate { key, .. }) = asks.try_recv() else { panic!("a stranger is asked about") };
     connection.answer(Verdict::Refused { key, remember: std::time::Duration::from_secs(5) });
     check(&mut connection, &mut sent, &get(FEATURES, &token(STRANGER)), "403");
+}
+
+fn reports() {
+    let mut sent = Vec::with_capacity(1 << 16);
+    let (mut connection, _asks) = document::connect_to(1_000, reporting);
+    let since_1970 = std::time::Duration::from_secs(1_800_000_000);
+    connection.service.tick(&Now { unix: since_1970, ..Now::default() });
+    for flags in [0, 1, 10, 350] {
+        let report = post("/api/client/metrics", &token(TOKEN), &usage_of(flags));
+        check(&mut connection, &mut sent, &report, "202");
+    }
 }

@@ -9,7 +9,8 @@ use std::{
 };
 
 /// Folders that are functions of their arguments.
-const PURE: [&str; 5] = ["src/tokens", "src/features", "src/evaluate", "src/serve", "shards/src/http"];
+const PURE: [&str; 6] =
+    ["src/tokens", "src/features", "src/evaluate", "src/usage", "src/serve", "shards/src/http"];
 
 /// Runtimes, clients, channels, files, sockets, threads, clocks, randomness, shared state.
 const IMPURE: [&str; 29] = [

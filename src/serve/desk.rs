@@ -10,6 +10,7 @@ use crate::{
     messages::{Ask, Verdict, Waiter},
     pages::{Page, PageAsk},
     tokens::key::TokenKey,
+    usage::Bucket,
 };
 
 /// How long a request waits for the control thread. Upstream's own limit is 5 s by default; a little more
@@ -21,6 +22,8 @@ pub struct Desk {
     control: Sender<Ask>,
     /// `None`: there are no pages.
     pages: Option<Sender<PageAsk>>,
+    /// `None`: what is reported is counted and not kept.
+    usage: Option<Sender<Bucket>>,
     /// False in offline mode: there is nobody to ask about tokens.
     has_upstream: bool,
     refusals: Refusals,
@@ -35,13 +38,33 @@ impl Desk {
 
     /// A desk in offline mode, where a token is known or refused.
     pub fn offline(control: Sender<Ask>) -> Self {
-        Self { control, pages: None, has_upstream: false, refusals: Refusals::default(), now_ms: 0 }
+        let refusals = Refusals::default();
+        Self { control, pages: None, usage: None, has_upstream: false, refusals, now_ms: 0 }
     }
 
     /// Sends requests for pages there. Without it there are none.
     #[must_use]
     pub fn with_pages(self, pages: Sender<PageAsk>) -> Self {
         Self { pages: Some(pages), ..self }
+    }
+
+    /// Hands usage over there. Without it reports are accepted, counted and not kept.
+    #[must_use]
+    pub fn with_usage(self, usage: Sender<Bucket>) -> Self {
+        Self { usage: Some(usage), ..self }
+    }
+
+    /// Whether what is reported will be handed over.
+    pub fn keeps_usage(&self) -> bool {
+        self.usage.is_some()
+    }
+
+    /// Hands a bucket over; gives it back if there is no room, or nobody.
+    pub fn hand_over(&self, bucket: Bucket) -> Option<Bucket> {
+        match &self.usage {
+            Some(usage) => usage.try_send(bucket).err().map(|unsent| unsent.into_inner()),
+            None => Some(bucket),
+        }
     }
 
     /// Whether unknown tokens can be asked about at all.

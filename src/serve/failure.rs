@@ -1,5 +1,7 @@
 //! What a client sees when it does not get what it asked for. Decided here and nowhere else.
 
+use std::borrow::Cow;
+
 use brink_shards::{Body, Call, Outcome, Request};
 
 use serde_json::json;
@@ -15,7 +17,7 @@ const CHALLENGE: &[u8] = b"www-authenticate: Bearer, Basic realm=\"backstage\", 
 const RETRY: &[u8] = b"retry-after: 1\r\n";
 
 /// Why a request is not answered as asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// The token may not, or the peer may not. 403, empty.
     Forbidden {
@@ -37,10 +39,10 @@ pub enum Failure {
     BadContextQuery,
     /// 415 with a text.
     NotJsonType,
-    /// 400 with a text.
-    BodyNotJson,
+    /// 400 with a text that ends in this.
+    BodyNotJson(Cow<'static, str>),
     /// 422 with a text that ends in this.
-    BodyOfWrongShape(&'static str),
+    BodyOfWrongShape(Cow<'static, str>),
     /// 413 with a text.
     BodyTooLarge,
     /// The token's environment is not loaded and may be later (dynamic mode). 511 with JSON.
@@ -66,7 +68,7 @@ impl Failure {
     pub fn with_allow_of(self, method: &Result<(), Failure>) -> Self {
         match (self, method) {
             (Self::Forbidden { .. }, Err(Self::MethodNotAllowed { allow })) => {
-                Self::Forbidden { allow: Some(allow) }
+                Self::Forbidden { allow: Some(*allow) }
             }
             (failure, _) => failure,
         }
@@ -95,9 +97,10 @@ impl Failure {
             Self::NotJsonType => {
                 reply.lines(TEXT).send(Body::Bytes(b"Expected request with `Content-Type: application/json`"))
             }
-            Self::BodyNotJson => reply
-                .lines(TEXT)
-                .send(Body::Bytes(b"Failed to parse the request body as JSON: not a JSON document")),
+            Self::BodyNotJson(why) => {
+                let text = format!("Failed to parse the request body as JSON: {why}");
+                reply.lines(TEXT).send(Body::Bytes(text.as_bytes()))
+            }
             Self::BodyOfWrongShape(what) => {
                 let text = format!("Failed to deserialize the JSON body into the target type: {what}");
                 reply.lines(TEXT).send(Body::Bytes(text.as_bytes()))
@@ -118,13 +121,13 @@ impl Failure {
         }
     }
 
-    fn status(self) -> u16 {
+    fn status(&self) -> u16 {
         match self {
             Self::Forbidden { .. } => 403,
             Self::Unauthorized => 401,
             Self::NotFound => 404,
             Self::MethodNotAllowed { .. } => 405,
-            Self::BadQuery(_) | Self::BadContextQuery | Self::BodyNotJson => 400,
+            Self::BadQuery(_) | Self::BadContextQuery | Self::BodyNotJson(_) => 400,
             Self::NotJsonType => 415,
             Self::BodyOfWrongShape(_) => 422,
             Self::BodyTooLarge => 413,

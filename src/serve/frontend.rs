@@ -8,7 +8,7 @@
 use std::ops::ControlFlow::{self, Break, Continue};
 
 use brink_shards::{
-    Body, Call, Outcome, Reply, Request, RequestBody, Unfinished as Kept,
+    Body, Call, Outcome, Reply, Request, Unfinished as Kept,
     http::{
         accept_encoding::{self, Choice, Coding, Offered},
         head::Method,
@@ -21,6 +21,7 @@ use super::{
     evaluator::{Evaluated, Evaluator, Left, Stage, Unfinished},
     failure::Failure,
     gzip::{Gzip, Pressed},
+    json_body,
     limits::{GZIP_BYTES_MIN, SLICE_GZIP_BYTES, SLICE_WORK},
 };
 use crate::{
@@ -214,50 +215,16 @@ fn read_context(context: &mut Context, request: &Request<'_>) -> Result<ControlF
         let query = request.head.target.query.unwrap_or_default();
         return context.read_query(query).map(Continue).map_err(|_| Failure::BadContextQuery);
     };
-    if !is_json(request.head.known.content_type) {
-        return Err(Failure::NotJsonType);
-    }
-    let body = match request.body {
-        RequestBody::Complete(body) => body,
-        RequestBody::Expected => return Ok(Break(Outcome::ReadBody)),
-        RequestBody::TooLarge => return Err(Failure::BodyTooLarge),
+    let body = match json_body::read(request)? {
+        Continue(body) => body,
+        Break(outcome) => return Ok(Break(outcome)),
     };
     context.read_json(body).map(Continue).map_err(|bad| match bad {
-        BadContext::Query | BadContext::NotJson => Failure::BodyNotJson,
-        BadContext::NotAnObject => Failure::BodyOfWrongShape("expected an object"),
-        BadContext::ContextNotAnObject => Failure::BodyOfWrongShape("Expected 'context' to be an object"),
+        BadContext::Query | BadContext::NotJson => Failure::BodyNotJson("not a JSON document".into()),
+        BadContext::NotAnObject => Failure::BodyOfWrongShape("expected an object".into()),
+        BadContext::ContextNotAnObject => {
+            Failure::BodyOfWrongShape("Expected 'context' to be an object".into())
+        }
         BadContext::ValueTooLong => Failure::BodyTooLarge,
     })
-}
-
-/// `application/json` or `application/*+json`, with or without parameters.
-fn is_json(content_type: Option<&[u8]>) -> bool {
-    const TYPE: &[u8] = b"application/";
-    let essence = content_type.unwrap_or_default().split(|byte| *byte == b';').next().unwrap_or_default();
-    let Some((kind, subtype)) = essence.trim_ascii().split_at_checked(TYPE.len()) else { return false };
-    let is_json = |end: &[u8]| end.eq_ignore_ascii_case(b"json");
-    let suffix = subtype.rsplit(|byte| *byte == b'+').next().filter(|suffix| suffix.len() < subtype.len());
-    kind.eq_ignore_ascii_case(TYPE) && (is_json(subtype) || suffix.is_some_and(is_json))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn json_has_several_names() {
-        let check = |text: &str, expected| assert_eq!(is_json(Some(text.as_bytes())), expected, "{text:?}");
-        check("application/json", true);
-        check("Application/JSON ; charset=utf-8", true);
-        check("application/problem+json", true);
-        check("application/a+b+JSON;x", true);
-        check("application/+json", true);
-        check("application/jsonx", false);
-        check("application/xjson", false);
-        check("application/json+xml", false);
-        check("application/", false);
-        check("text/json", false);
-        check("", false);
-        assert!(!is_json(None));
-    }
 }

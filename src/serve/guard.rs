@@ -7,7 +7,11 @@ use std::ops::ControlFlow::{self, Break, Continue};
 
 use brink_shards::{Attempt, Call, Outcome, Request};
 
-use super::{Edge, failure::Failure, route::Route};
+use super::{
+    Edge,
+    failure::Failure,
+    route::{Api, Route},
+};
 use crate::{
     messages::{Ask, Verdict},
     tokens::{key::TokenKey, table::Entry, token::Token},
@@ -31,6 +35,7 @@ impl Edge {
         let key = self.keys.key(presented);
         match self.replica.token(key) {
             Some(entry) if may_use(&entry, route) => {
+                self.notice(key, presented, &entry);
                 usize::try_from(entry.scope).map(Continue).map_err(|_| FORBIDDEN)
             }
             Some(_) => Err(FORBIDDEN),
@@ -68,6 +73,10 @@ impl Edge {
 fn may_use(entry: &Entry, route: &Route<'_>) -> bool {
     match route {
         Route::Frontend(_) => entry.may_use_frontend_api(),
+        // What counts is not secret, and backend tokens report here too (security.md 1.8).
+        Route::Metrics(Api::Frontend { .. }) | Route::Register(Api::Frontend { .. }) => {
+            entry.may_use_frontend_api() || entry.may_use_client_api()
+        }
         _ => entry.may_use_client_api(),
     }
 }

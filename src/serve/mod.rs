@@ -18,6 +18,7 @@ mod failure;
 mod frontend;
 mod guard;
 mod gzip;
+mod json_body;
 mod kept;
 mod limits;
 mod peers;
@@ -26,6 +27,7 @@ mod replica;
 mod route;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use std::{
     cell::{Cell, RefCell},
@@ -46,7 +48,8 @@ use evaluator::Evaluator;
 use failure::Failure;
 use frontend::Wanted;
 use replica::Replica;
-use route::{PageRoute, Route};
+use route::{Api, PageRoute, Route};
+use usage::Gatherer;
 
 use crate::{
     config::settings::{self, Endpoints, ProxyTrust, Server},
@@ -98,6 +101,7 @@ pub struct Edge {
     /// Bodies that are made for one request; kept to reuse the memory.
     scratch: Cell<Vec<u8>>,
     evaluator: RefCell<Evaluator>,
+    gatherer: RefCell<Gatherer>,
     /// As of the last tick.
     now_unix_ms: i64,
     /// The process will stop: not ready any more.
@@ -114,6 +118,7 @@ impl Edge {
             replica: Replica::default(),
             scratch: Cell::default(),
             evaluator: RefCell::new(Evaluator::new(seed)),
+            gatherer: RefCell::default(),
             now_unix_ms: 0,
             stopping: false,
         }
@@ -140,13 +145,21 @@ impl Edge {
                 route.check_method(&request.head.method)?;
                 Ok(self.rules.docs.reply(*doc, call))
             }
-            Route::Frontend(Wanted::All) if !self.rules.endpoints.all => Err(Failure::NotFound),
-            Route::Metrics(_)
+            Route::Frontend(Wanted::All)
+            | Route::Metrics(Api::Frontend { all: true })
+            | Route::Register(Api::Frontend { all: true })
+                if !self.rules.endpoints.all =>
+            {
+                Err(Failure::NotFound)
+            }
+            Route::Heartbeat => Err(Failure::NotFound),
+            Route::Features
+            | Route::Feature(_)
+            | Route::Frontend(_)
+            | Route::Metrics(_)
             | Route::Register(_)
             | Route::MetricsBulk
-            | Route::MetricsEdge
-            | Route::Heartbeat => Err(Failure::NotFound),
-            Route::Features | Route::Feature(_) | Route::Frontend(_) => self.api(route, request, call),
+            | Route::MetricsEdge => self.api(route, request, call),
         }
     }
 
@@ -188,8 +201,12 @@ impl Edge {
             Break(wait) => return Ok(wait),
         };
         method?;
-        if let Route::Frontend(wanted) = route {
-            return self.frontend(scope, wanted, request, call);
+        match route {
+            Route::Frontend(wanted) => return self.frontend(scope, wanted, request, call),
+            Route::Metrics(_) | Route::Register(_) | Route::MetricsBulk | Route::MetricsEdge => {
+                return self.report(scope, route, request, call);
+            }
+            _ => {}
         }
         if request.body == RequestBody::Expected && !request.head.expect_continue {
             // The body says nothing to us, but must be read for the connection to go on.
@@ -241,5 +258,10 @@ impl Service for Edge {
     fn tick(&mut self, now: &Now) {
         self.desk.tick(now.elapsed);
         self.now_unix_ms = i64::try_from(now.unix.as_millis()).unwrap_or(i64::MAX);
+        self.hand_over_in_time(u64::try_from(now.elapsed.as_millis()).unwrap_or(u64::MAX));
+    }
+
+    fn ended(&mut self) {
+        self.hand_over();
     }
 }

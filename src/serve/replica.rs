@@ -69,6 +69,11 @@ impl Replica {
         tokens.find(key).copied()
     }
 
+    /// What a token sees.
+    pub fn scope_of(&self, entry: &Entry) -> Option<&crate::tokens::scope::Scope> {
+        self.snapshot.tokens.scope(entry)
+    }
+
     /// The scope at an index of the token table.
     pub fn scope(&self, index: usize) -> Option<&ScopeReplica> {
         self.scopes.get(index)

@@ -7,6 +7,7 @@ mod features;
 mod frontend;
 mod routes;
 mod tokens;
+mod usage;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 

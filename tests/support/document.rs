@@ -19,7 +19,7 @@ use brink::{
     },
 };
 use brink_shards::{Service, loopback::Loopback};
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 
 use crate::edge::{connect, hasher};
 
@@ -28,9 +28,9 @@ pub const TOKEN: &str = "*:development.all-projects";
 /// Known as refused.
 pub const REFUSED: &str = "*:development.refused";
 
-/// A connection to an edge that serves a document of about this size, gzip form included.
-pub fn connect_to(bytes: usize) -> (Loopback<Edge>, Receiver<Ask>) {
-    let (mut connection, asks) = connect(Desk::edge);
+/// A connection to an edge that serves a document of about this size, gzip form included. The desk is made by `desk`.
+pub fn connect_to(bytes: usize, desk: impl FnOnce(Sender<Ask>) -> Desk) -> (Loopback<Edge>, Receiver<Ask>) {
+    let (mut connection, asks) = connect(desk);
     connection.service.apply(Arc::new(snapshot(bytes)));
     (connection, asks)
 }
