@@ -2,10 +2,10 @@
 //!
 //! `cargo bench --bench evaluate`, with BRINK_BENCH_DOCUMENTS naming a folder of feature documents (such as
 //! `brink-loadtest generate all --dir DIR` makes); without it, a document made here is used. Plain wall time of
-//! one thread; each case runs for half a second and the fastest batch and the median batch are printed. That
-//! nothing is allocated is not measured here but proved by `tests/evaluate_allocations.rs`.
+//! one thread; each case runs for half a second and the fastest batch and the median batch are printed. Of work in
+//! slices the longest one is printed, by which units of work are set. That nothing is allocated is not measured here but proved by `tests/evaluate_allocations.rs`.
 
-use brink::evaluate::{Ask, Context, Engine, Scratch, Used, VALUE_BYTES_MAX};
+use brink::evaluate::{Ask, Context, Engine, List, Progress, Scratch, Used, VALUE_BYTES_MAX};
 use brink::features::environment::EnvironmentData;
 use brink::features::parse::parse_document;
 use brink::tokens::scope::Projects;
@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 const RUN_FOR: Duration = Duration::from_millis(500);
 /// A batch takes about this long, so that reading the clock does not count.
 const BATCH_NS: u128 = 100_000;
+/// Units of work of one slice, as on a shard.
+const SLICE_WORK: usize = 200_000;
 const FULL: &str = "userId=user-4711&sessionId=8c7b9e1f&environment=production&appName=shop&remoteAddress=10.2.3.4\
     &currentTime=2026-06-01T12:00:00Z&properties[plan]=team&properties[country]=NO&properties[region]=eu-north\
     &properties[tenantId]=tenant-17&properties[appVersion]=4.12.3&properties[age]=44&properties[email]=a%40example.com";
@@ -56,6 +58,12 @@ fn bench_document(name: &str, text: &str) {
 
     let mut context = Context::default();
     report("read full query", || context.read_query(FULL));
+    let members: Vec<String> = (0..150_000).map(|at| format!(r#""k{at}":"v""#)).collect();
+    let body = format!("{{{}}}", members.join(","));
+    report(&format!("read {} bytes of short members", body.len()), || context.read_json(body.as_bytes()));
+    let members: Vec<String> = (0..31).map(|at| format!(r#""k{at}":"{}""#, "v".repeat(65_000))).collect();
+    let body = format!("{{{}}}", members.join(","));
+    report(&format!("read {} bytes of long members", body.len()), || context.read_json(body.as_bytes()));
     let empty = Context::default();
     let full = Context::from_query(FULL).expect("a good query");
     let longest =
@@ -69,6 +77,14 @@ fn bench_document(name: &str, text: &str) {
     ] {
         let ask = Ask { context, projects, now_unix_ms: 1_780_000_000_000, seed: 1 };
         bench_answers(&engine, label, ask);
+    }
+    let ask = Ask { context: &full, projects: &Projects::All, now_unix_ms: 1_780_000_000_000, seed: 1 };
+    bench_slices(&engine, "full context", &ask);
+    for filling in ["x", "1", "te", "\u{e9}"] {
+        let context = longest_everything(filling);
+        let ask =
+            Ask { context: &context, projects: &Projects::All, now_unix_ms: 1_780_000_000_000, seed: 1 };
+        bench_slices(&engine, &format!("longest values of {filling:?}"), &ask);
     }
     println!();
 }
@@ -91,6 +107,43 @@ fn bench_answers(engine: &Engine, label: &str, ask: Ask<'_>) {
     let one =
         run(&mut |ask, scratch, out| engine.write_one(&last, ask, scratch, out).unwrap_or_default(), "one");
     println!("    bytes: enabled {enabled}, all {all}, one {one}");
+}
+
+/// Every field and property of [`FULL`] with the longest value of this filling.
+fn longest_everything(filling: &str) -> Context {
+    let value = filling.repeat(VALUE_BYTES_MAX / filling.len());
+    let longest = |pair: &str| format!("{}={value}", pair.split_once('=').map_or(pair, |(name, _)| name));
+    let query: Vec<String> = FULL.split('&').map(longest).collect();
+    Context::from_query(&query.join("&")).expect("a good query")
+}
+
+/// The fastest of some runs, slice by slice, so that a disturbance does not count.
+fn bench_slices(engine: &Engine, label: &str, ask: &Ask<'_>) {
+    let (mut scratch, mut out) = (Scratch::default(), Vec::new());
+    let mut slices: Vec<Duration> = Vec::new();
+    for _ in 0..5 {
+        out.clear();
+        let mut progress = None;
+        for at in 0.. {
+            let started = Instant::now();
+            let next = match progress.take() {
+                None => engine.begin(List::All, ask, &mut scratch, &mut out, SLICE_WORK),
+                Some(rest) => engine.go_on(rest, ask, &mut scratch, &mut out, SLICE_WORK),
+            };
+            let took = started.elapsed();
+            match slices.get_mut(at) {
+                Some(best) => *best = took.min(*best),
+                None => slices.push(took),
+            }
+            match next {
+                Progress::Done(_) => break,
+                Progress::More(rest) => progress = Some(rest),
+            }
+        }
+    }
+    let (count, total) = (slices.len(), slices.iter().sum::<Duration>());
+    let longest = slices.iter().max().copied().unwrap_or_default();
+    println!("  all, {label}: {count} slices, {total:?} in all, the longest {longest:?}");
 }
 
 fn report<T>(name: &str, mut work: impl FnMut() -> T) {

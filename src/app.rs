@@ -6,7 +6,7 @@
 use std::{
     fmt::Display,
     io::Write,
-    net::TcpListener,
+    net::SocketAddr,
     process::ExitCode,
     sync::{Arc, atomic::AtomicU64},
     thread,
@@ -46,7 +46,7 @@ use crate::{
     tokens::{
         key::KeyHasher,
         registry::{self, TokenRegistry},
-        table::{TokenKind, TokenTable},
+        table::TokenKind,
     },
     upstream::Client,
 };
@@ -126,9 +126,9 @@ fn prepared(config: &Config, serve: impl FnOnce(Prepared) -> Result<(), Failed>)
 fn serve_offline(config: &Config, settings: &settings::Offline, ready: Prepared) -> Result<(), Failed> {
     let document = offline::read(&settings.bootstrap_file)?;
     let keys = KeyHasher::new(rand::random());
-    let tokens = offline_tokens(settings, keys);
+    let registry = offline_tokens(settings, keys);
     let tally = Arc::new(Tally::new(&config.instance));
-    tally.tokens_stand(&TokenStates::of(&tokens));
+    tally.tokens_stand(&TokenStates::of(&registry.table()));
     let (ask, asks) = bounded(ASKS_MAX);
     let (page_ask, page_asks) = bounded(PAGE_ASKS_MAX);
     let control_asks = ask.clone();
@@ -140,19 +140,25 @@ fn serve_offline(config: &Config, settings: &settings::Offline, ready: Prepared)
         path: settings.bootstrap_file.clone(),
         document,
         reload: settings.reload_interval,
-        tokens,
+        tokens: registry.table(),
+        listing: registry.listing(),
         broadcast: pool.broadcast().clone(),
         asks,
     };
     let control = offline::start(setup)?;
     watch_queues(&tally, &control_asks, &page_asks);
-    let exposition = exposition(config, &pool, &tally, &ready.log_dropped);
-    let sources = pages::Sources { broadcast: pool.broadcast().clone(), control: control_asks, exposition };
+    let sources = pages::Sources {
+        broadcast: pool.broadcast().clone(),
+        control: control_asks,
+        reports: None,
+        exposition: exposition(config, &pool, &tally, &ready.log_dropped),
+        app_name: config.instance.app_name.clone(),
+    };
     let _pages = pages::start(sources, page_asks)?;
     until_stopped(pool, &control, None, ready.signals, &config.stopping)
 }
 
-fn offline_tokens(settings: &settings::Offline, keys: KeyHasher) -> TokenTable {
+fn offline_tokens(settings: &settings::Offline, keys: KeyHasher) -> TokenRegistry {
     let mut registry = new_registry(registry::Mode::Offline, keys, NEVER);
     let lists = [
         (TokenKind::Untyped, &settings.tokens),
@@ -162,7 +168,7 @@ fn offline_tokens(settings: &settings::Offline, keys: KeyHasher) -> TokenTable {
     for (kind, list) in lists {
         list.iter().for_each(|token| registry.add_offline(kind, token.expose()));
     }
-    registry.table()
+    registry
 }
 
 fn serve_edge(config: &Config, settings: &settings::Edge, ready: Prepared) -> Result<(), Failed> {
@@ -212,9 +218,13 @@ fn serve_edge(config: &Config, settings: &settings::Edge, ready: Prepared) -> Re
     };
     let control = Sync::start(setup)?;
     watch_queues(&tally, &control_asks, &page_asks);
-    let shown = exposition(config, &pool, &tally, &ready.log_dropped);
-    let sources =
-        pages::Sources { broadcast: pool.broadcast().clone(), control: control_asks, exposition: shown };
+    let sources = pages::Sources {
+        broadcast: pool.broadcast().clone(),
+        control: control_asks,
+        reports: Some(reporting.inquiries().clone()),
+        exposition: exposition(config, &pool, &tally, &ready.log_dropped),
+        app_name: config.instance.app_name.clone(),
+    };
     let _pages = pages::start(sources, page_asks)?;
     let push = |target| {
         let labels = remote_write::labels(&config.instance, target);
@@ -296,15 +306,20 @@ fn open(
     let server = &config.server;
     let plan = cpu::plan(server.workers);
     let room = preflight::check(plan.shards).map_err(Failed::Host)?;
-    let listeners = bind(server.interface, server.port, plan.shards)?;
-    let address = listeners.first().map(TcpListener::local_addr).transpose()?;
+    let mut ports = vec![bind(server.interface, server.port, plan.shards)?];
+    if let Some(address) = config.backstage.address {
+        ports.push(bind(address.ip(), address.port(), plan.shards)?);
+    }
+    let addresses = ports.iter().filter_map(|listeners| listeners.first()?.local_addr().ok());
+    let addresses: Vec<SocketAddr> = addresses.collect();
     let (shards, pinned) = (plan.shards, plan.pinned.is_some());
     let config = config.clone();
     let pool_config =
-        PoolConfig { plan, listeners, timeouts: timeouts(server), connections_max: room.connections_max };
+        PoolConfig { plan, ports, timeouts: timeouts(server), connections_max: room.connections_max };
     let pool = ShardPool::start(pool_config, move |shard, _| {
         let seat = Seat { shard, clock: Instant::now };
-        make(Rules::new(&config.server, &config.proxy_trust, &config.endpoints)).seated(seat)
+        make(Rules::new(&config.server, &config.proxy_trust, &config.endpoints, &config.backstage))
+            .seated(seat)
     })?;
     tracing::info!(shards, pinned, connections_max = room.connections_max, "Shards are running");
     if brink_shards::rings_flagged() < shards {
@@ -312,9 +327,9 @@ fn open(
             "The io_uring flag COOP_TASKRUN is not in effect: requests cost about a quarter more CPU"
         );
     }
-    if let Some(address) = address {
-        let base = if server.base_path.is_empty() { "/" } else { &server.base_path };
-        tracing::info!("Edge is listening to HTTP traffic on {address} at {base}");
+    let base = if server.base_path.is_empty() { "/" } else { &server.base_path };
+    for (role, address) in ["Edge", "The backstage"].into_iter().zip(addresses) {
+        tracing::info!("{role} is listening to HTTP traffic on {address} at {base}");
     }
     Ok(pool)
 }

@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 pub mod app;
+pub mod clock;
 pub mod config;
 pub mod control;
+pub mod described;
 pub mod evaluate;
 pub mod features;
 pub mod limits;
@@ -21,3 +23,6 @@ pub mod sync;
 pub mod tokens;
 pub mod upstream;
 pub mod usage;
+
+/// The version of Unleash Edge that others take this for: a plain semantic version, which some parse and compare.
+pub const COMPATIBLE_VERSION: &str = "20.4.1";

@@ -10,6 +10,7 @@ use brink_shards::TicketId;
 use crossbeam_channel::Sender;
 
 use crate::{
+    described::Described,
     features::compress::Coding,
     observe::meter::Figures,
     pages::Document,
@@ -50,6 +51,8 @@ pub enum Ask {
         /// The token.
         key: TokenKey,
     },
+    /// From a plain thread: say how things are. Whoever asks has gone if nobody receives it.
+    Describe(Sender<Described>),
 }
 
 /// Asked by a shard of the relay threads: a heartbeat of an edge below us, to be passed on as it is (upstream.md 11).

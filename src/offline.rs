@@ -16,15 +16,20 @@ use crossbeam_channel::{Receiver, never, select, tick};
 
 use crate::{
     control::Control,
+    described::Described,
     features::{bootstrap::parse_bootstrap, catalog::Catalog, model::Document},
     messages::Ask,
     publish::{Data, DataState, FrontendData, Publisher},
     serve::Edge,
     tokens::{
+        registry::Listing,
         scope::{Projects, Scope},
         table::TokenTable,
     },
 };
+
+/// The environment of opaque tokens; no token can name it.
+pub const OPAQUE: &str = ":";
 
 /// Why a features file cannot be served. The texts are those of Unleash Edge 20.4.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +71,8 @@ pub struct Setup {
     pub reload: Option<Duration>,
     /// The configured tokens.
     pub tokens: TokenTable,
+    /// The same, to be shown.
+    pub listing: Listing,
     /// The shards.
     pub broadcast: Broadcast<Edge>,
     /// From the shards.
@@ -75,6 +82,7 @@ pub struct Setup {
 struct Offline {
     path: PathBuf,
     tokens: Arc<TokenTable>,
+    listing: Listing,
     catalog: Catalog,
     publisher: Publisher,
     /// The last reload failed; logged when that changes.
@@ -89,8 +97,14 @@ pub fn start(setup: Setup) -> std::io::Result<Control> {
     let broadcast = setup.broadcast;
     let publisher = Publisher::new(Box::new(move |snapshot| broadcast.publish(snapshot)))?;
     let tokens = Arc::new(setup.tokens);
-    let mut offline =
-        Offline { path: setup.path, tokens, catalog: Catalog::default(), publisher, in_trouble: false };
+    let mut offline = Offline {
+        path: setup.path,
+        tokens,
+        listing: setup.listing,
+        catalog: Catalog::default(),
+        publisher,
+        in_trouble: false,
+    };
     offline.take_over(setup.document);
     let (asks, reload) = (setup.asks, setup.reload);
     Control::start("offline", move |stopped| offline.run(&asks, reload, stopped))
@@ -104,6 +118,7 @@ impl Offline {
             select! {
                 recv(asks) -> ask => match ask {
                     Ok(Ask::Encode { scope, coding }) => self.publisher.demand(scope, coding),
+                    Ok(Ask::Describe(to)) => drop(to.try_send(self.describe())),
                     // Shards have nobody to ask about tokens in this mode.
                     Ok(_) => {}
                     Err(_) => return,
@@ -116,6 +131,15 @@ impl Offline {
                 recv(stopped) -> _ => return,
             }
             self.publisher.sweep();
+        }
+    }
+
+    fn describe(&self) -> Described {
+        Described {
+            tokens: self.listing.clone(),
+            refreshes: Vec::new(),
+            environments: self.catalog.environments().map(Arc::clone).collect(),
+            ready: true,
         }
     }
 
@@ -166,7 +190,7 @@ fn data_of(catalog: &Catalog, scope: &Scope) -> Data {
     }
 }
 
-/// Opaque tokens name no environment; they share one entry of the catalog, under a name no token can have.
+/// Opaque tokens name no environment; they share one entry of the catalog.
 fn key_of(scope: &Scope) -> Arc<str> {
-    scope.environment.clone().unwrap_or_else(|| ":".into())
+    scope.environment.clone().unwrap_or_else(|| OPAQUE.into())
 }

@@ -4,26 +4,48 @@
 //! report thread, every shard), writes the document and answers the ticket. It owns no state of its own. A source that
 //! does not answer in time is left out or makes a 503, so one stuck thread never takes the page down.
 
-use std::{convert::Infallible, sync::Arc};
+mod build;
+mod features;
+mod tokens;
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use brink_shards::Broadcast;
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
 
 use crate::{
     control::Control,
+    described::Described,
     messages::{Ask, Verdict, Waiter},
     observe::exposition::{Exposition, TEXT_TYPE},
+    report::Inquiry,
     serve::Edge,
 };
 
 /// Requests for documents that were not picked up yet; beyond that a shard answers 503.
 pub const PAGE_ASKS_MAX: usize = 64;
 
+/// How long a source may take to answer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The page of metrics where none are kept.
+const NO_METRICS: &[u8] = br#"{"applications":[],"metrics":[]}"#;
+
 /// A document to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Page {
     /// Prometheus text.
     Prometheus,
+    /// Tokens and how their refreshes stand.
+    Tokens,
+    /// All that is loaded.
+    Features,
+    /// What upstream does not have yet.
+    MetricsBatch,
+    /// What upstream is told of this process.
+    InstanceData,
+    /// What was built.
+    Info,
 }
 
 /// Asked by a shard.
@@ -52,8 +74,12 @@ pub struct Sources {
     pub broadcast: Broadcast<Edge>,
     /// The sync or offline thread.
     pub control: Sender<Ask>,
+    /// The report thread; there is none in offline mode.
+    pub reports: Option<Sender<Inquiry>>,
     /// What is measured.
     pub exposition: Exposition,
+    /// `--app-name`.
+    pub app_name: String,
 }
 
 /// Starts the thread.
@@ -85,6 +111,41 @@ impl Sources {
             Page::Prometheus => {
                 Document { status: 200, content_type: TEXT_TYPE, body: self.exposition.text() }
             }
+            Page::MetricsBatch => self.reported(Inquiry::MetricsBatch, &Document::json(NO_METRICS.to_vec())),
+            Page::InstanceData => self.reported(Inquiry::InstanceData, &Document::NOTHING),
+            Page::Tokens => self.described(tokens::write),
+            Page::Features => self.described(features::write),
+            Page::Info => Document::json(build::write(&self.app_name)),
         }
+    }
+
+    /// A page that the report thread writes, if it does in time. Nothing is kept or reported in offline mode.
+    fn reported(&self, inquiry: impl FnOnce(Sender<Vec<u8>>) -> Inquiry, offline: &Document) -> Document {
+        let Some(reports) = &self.reports else { return offline.clone() };
+        let (to, answer) = bounded(1);
+        let asked = reports.try_send(inquiry(to));
+        match asked.ok().and_then(|()| answer.recv_timeout(PATIENCE).ok()) {
+            Some(body) => Document::json(body),
+            None => Document::UNAVAILABLE,
+        }
+    }
+
+    /// A page of what the control thread says, if it says anything in time.
+    fn described(&self, write: impl FnOnce(&Described) -> Vec<u8>) -> Document {
+        let (to, answer) = bounded(1);
+        let asked = self.control.try_send(Ask::Describe(to));
+        match asked.ok().and_then(|()| answer.recv_timeout(PATIENCE).ok()) {
+            Some(described) => Document::json(write(&described)),
+            None => Document::UNAVAILABLE,
+        }
+    }
+}
+
+impl Document {
+    const NOTHING: Self = Self { status: 404, content_type: "text/plain", body: Vec::new() };
+    const UNAVAILABLE: Self = Self { status: 503, content_type: "text/plain", body: Vec::new() };
+
+    fn json(body: Vec<u8>) -> Self {
+        Self { status: 200, content_type: "application/json", body }
     }
 }

@@ -1,11 +1,20 @@
-//! An evaluation allocates nothing once its memory is warm, reading the context included.
+//! An evaluation allocates nothing once its memory is warm, reading the context included; nor does a request of the
+//! frontend API on a shard, be its answer sent as it is or from the kept compressed ones.
 //!
 //! One test, because the counters belong to the whole process.
+
+#[path = "support/edge.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod edge;
 
 use brink::evaluate::{Ask, Context, Engine, Scratch};
 use brink::features::environment::EnvironmentData;
 use brink::features::parse::parse_document;
-use brink::tokens::scope::Projects;
+use brink::serve::{Desk, Edge};
+use brink::snapshot::{FrontendState, ScopeState, Snapshot};
+use brink::tokens::scope::{Projects, Scope};
+use brink::tokens::table::{Row, Standing, TokenKind, TokenTable};
+use brink_shards::{Service, loopback::Loopback};
 use serde_json::json;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
@@ -14,6 +23,7 @@ use std::sync::Arc;
 #[global_allocator]
 static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
+const TOKEN: &str = "*:development.frontend";
 const REQUESTS: usize = 100;
 const QUERY: &str = "userId=a%40example.com&sessionId=s&appName=L%C3%86RLING+1&currentTime=2026-06-01T12:00:00Z&age=44\
     &remoteAddress=10.2.3.4&properties[plan]=Team&properties%5BappVersion%5D=4.12.3-a-rather-long-pre-release.1&other=x";
@@ -29,6 +39,81 @@ fn nothing_is_allocated_per_request() {
         check("empty query", &engine, projects, |context| context.read_query("").is_ok());
         check("body", &engine, projects, |context| context.read_json(BODY.as_bytes()).is_ok());
     }
+    requests_on_a_shard(engine);
+}
+
+fn requests_on_a_shard(engine: Engine) {
+    let mut connection = serving(engine);
+    let query = format!("/api/frontend?{QUERY}");
+    let gzip = "accept-encoding: gzip, deflate, br\r\n";
+    let one = "/api/frontend/features/IN?userId=7";
+    let known = connection.exchange(&request("GET", one, "", ""));
+    let known = String::from_utf8_lossy(&known)
+        .lines()
+        .find_map(|line| Some(line.strip_prefix("etag: ")?.to_owned()));
+    let known = format!("if-none-match: {}\r\n", known.expect("a tag"));
+    for (method, target, headers, body, status) in [
+        ("GET", &*query, "", "", "200"),
+        ("POST", "/api/frontend", "", BODY, "200"),
+        ("GET", "/api/proxy/all?userId=7", "", "", "200"),
+        ("POST", "/api/frontend/all", "", BODY, "200"),
+        ("GET", one, "", "", "200"),
+        ("GET", one, &*known, "", "304"),
+        ("HEAD", &*query, gzip, "", "200"),
+        ("GET", &*query, gzip, "", "200"),
+    ] {
+        check_request(&mut connection, &request(method, target, headers, body), status);
+    }
+}
+
+/// Answers with draws are new ones now and then; the kept ones are there after enough of them.
+fn check_request(connection: &mut Loopback<Edge>, request: &[u8], status: &str) {
+    let mut sent = Vec::with_capacity(1 << 20);
+    let mut run = |requests: usize| {
+        for _ in 0..requests {
+            sent.clear();
+            connection.receive(request, &mut sent);
+            assert_eq!(sent.get(9..12), Some(status.as_bytes()));
+        }
+        sent.windows(22).any(|bytes| bytes == b"content-encoding: gzip")
+    };
+    run(20 * REQUESTS);
+    let region = Region::new(COUNTING);
+    let is_gzip = run(REQUESTS);
+    let change = region.change();
+    let counted = (change.allocations, change.reallocations, change.deallocations);
+    let text = String::from_utf8_lossy(request);
+    assert_eq!(counted, (0, 0, 0), "{text}");
+    assert_eq!(is_gzip, text.starts_with("GET") && text.contains("accept-encoding"), "{text}");
+}
+
+fn request(method: &str, target: &str, headers: &str, body: &str) -> Vec<u8> {
+    let length = if body.is_empty() {
+        String::new()
+    } else {
+        format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len())
+    };
+    format!("{method} {target} HTTP/1.1\r\nauthorization: {TOKEN}\r\n{headers}{length}\r\n{body}")
+        .into_bytes()
+}
+
+/// A connection to a shard that evaluates for [`TOKEN`].
+fn serving(engine: Engine) -> Loopback<Edge> {
+    let scope = Scope { environment: Some("development".into()), projects: Projects::All };
+    let (kind, standing) = (TokenKind::Frontend, Standing::Validated);
+    let row = Row { key: edge::hasher().key(TOKEN.as_bytes()), kind, standing, scope: &scope };
+    let tokens = Arc::new(TokenTable::build([row]));
+    let frontends = Box::new([FrontendState::Serving(Arc::new(engine))]);
+    let (mut connection, _) = edge::connect(Desk::offline);
+    let scopes = Box::new([ScopeState::Uncovered]);
+    connection.service.apply(Arc::new(Snapshot {
+        tokens,
+        scopes,
+        frontends,
+        ready: true,
+        ..Snapshot::default()
+    }));
+    connection
 }
 
 fn check(label: &str, engine: &Engine, projects: &Projects, read: impl Fn(&mut Context) -> bool) {

@@ -140,6 +140,52 @@ fn a_known_answer_is_not_sent_again() {
 }
 
 #[test]
+fn brackets_may_be_encoded_in_either_case() {
+    let brink = offline(&[]);
+    for path in ["properties%5BuserId%5D=7", "properties%5buserId%5d=7", "properties%5buserId]=7"] {
+        let listed = names(&get(&brink, &format!("/api/frontend?{path}"), FRONTEND));
+        assert_eq!(listed, ["always", "for-user", "with-variant"], "{path}");
+    }
+}
+
+/// Features that each hash the user's id, which is as long as it may be: many milliseconds of work.
+#[test]
+fn others_are_answered_while_one_request_takes_long() {
+    let feature = |at: usize| {
+        let parameters = json!({"rollout": "100", "stickiness": "userId", "groupId": at.to_string()});
+        json!({"name": format!("f{at:04}"), "enabled": true, "project": "p1",
+            "strategies": [{"name": "flexibleRollout", "parameters": parameters}]})
+    };
+    let features: Vec<Value> = (0..500).map(feature).collect();
+    let document = json!({"version": 2, "features": features}).to_string();
+    let brink = Brink::offline(document, &["-c", BACKEND, "-f", FRONTEND, "--workers", "1"]);
+    let mut other = brink.connect();
+    let mut long = brink.connect();
+    let body = format!(r#"{{"userId":"{}"}}"#, "u".repeat(64 << 10));
+    long.send(format!(
+        "POST /api/frontend HTTP/1.1\r\nauthorization: {FRONTEND}\r\ncontent-type: application/json\r\n\
+         accept-encoding: gzip\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    ));
+    let mut answered = 0;
+    let is_here = |client: &brink::Client| {
+        client.stream.set_nonblocking(true).expect("a TCP socket");
+        let is_here = client.stream.peek(&mut [0]).is_ok();
+        client.stream.set_nonblocking(false).expect("a TCP socket");
+        is_here
+    };
+    while !is_here(&long) {
+        let short = other.request("GET", "/api/frontend?userId=7", &[("authorization", FRONTEND)]);
+        assert_eq!(names(&short).len(), 500);
+        answered += 1;
+    }
+    // The first may have been faster than the long one's body, and the last slower than its answer.
+    assert!(answered > 3, "{answered} others were answered meanwhile");
+    let response = long.read(false).expect("an answer");
+    assert_eq!((response.status, response.header("content-encoding")), (200, Some("gzip")));
+}
+
+#[test]
 fn all_can_be_switched_off() {
     let brink = offline(&["--disable-all-endpoint"]);
     assert_eq!(get(&brink, "/api/frontend/all", FRONTEND).status, 404);

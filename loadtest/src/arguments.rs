@@ -109,7 +109,7 @@ pub struct Rounds {
     /// Connections of wrk.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
     pub connections: u16,
-    /// Cases to measure [default: identity, gzip, 304, 403, health].
+    /// Cases to measure [default: all but br].
     #[arg(long, value_delimiter = ',')]
     pub cases: Vec<Case>,
     #[arg(long, default_value_t = DEFAULT_SEED)]

@@ -15,9 +15,13 @@ use crate::probe::{self, Answer};
 use crate::processes::{Server, TOKEN_CLIENT, TOKEN_FRONTEND, TOKEN_UNKNOWN};
 
 const FEATURES: &str = "/api/client/features";
-/// The context of the frontend case; it makes rollouts by user and session stable.
-const FRONTEND: &str =
-    "/api/frontend?userId=4711&sessionId=s-12&appName=loadtest&properties%5Bshop%5D=shop-7";
+/// The context of the frontend cases, every field given; it makes rollouts by user and session stable.
+const FRONTEND: &str = "/api/frontend?userId=user-4711&sessionId=8c7b9e1f&environment=production&appName=shop\
+    &remoteAddress=10.2.3.4&currentTime=2026-06-01T12:00:00Z&properties%5Bplan%5D=team\
+    &properties%5Bcountry%5D=NO&properties%5Bregion%5D=eu-north&properties%5BtenantId%5D=tenant-17\
+    &properties%5BappVersion%5D=4.12.3&properties%5Bage%5D=44&properties%5Bemail%5D=a%40example.com";
+/// The same as JSON.
+const FRONTEND_BODY: &str = r#"{"userId":"user-4711","sessionId":"8c7b9e1f","environment":"production","appName":"shop","remoteAddress":"10.2.3.4","currentTime":"2026-06-01T12:00:00Z","properties":{"plan":"team","country":"NO","region":"eu-north","tenantId":"tenant-17","appVersion":"4.12.3","age":"44","email":"a@example.com"}}"#;
 /// How long a server may take until it has a compressed form of a document.
 const LEARN_MAX: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(20);
@@ -40,10 +44,18 @@ pub enum Case {
     UnknownToken,
     /// 200 of the health check.
     Health,
+    /// 200 with the flags that are on for the context of the query.
+    Frontend,
+    /// The same for the context of a JSON body.
+    #[value(name = "frontend_post")]
+    #[serde(rename = "frontend_post")]
+    FrontendPost,
+    /// The same as `frontend` for a client that takes gzip. A server may leave a short answer as it is.
+    #[value(name = "frontend_gzip")]
+    #[serde(rename = "frontend_gzip")]
+    FrontendGzip,
     /// 200 with the document compressed by brotli. Not among the standard cases.
     Br,
-    /// 200 with the flags that are on for one context. Not among the standard cases.
-    Frontend,
 }
 
 /// A request whose answer is known.
@@ -55,8 +67,16 @@ pub struct Learnt {
 
 impl Case {
     /// The cases of a standard comparison.
-    pub const STANDARD: [Self; 5] =
-        [Self::Identity, Self::Gzip, Self::NotModified, Self::UnknownToken, Self::Health];
+    pub const STANDARD: [Self; 8] = [
+        Self::Identity,
+        Self::Gzip,
+        Self::NotModified,
+        Self::UnknownToken,
+        Self::Health,
+        Self::Frontend,
+        Self::FrontendPost,
+        Self::FrontendGzip,
+    ];
 
     /// As it stands in tables and on the command line.
     pub fn name(self) -> &'static str {
@@ -68,6 +88,8 @@ impl Case {
             Self::Health => "health",
             Self::Br => "br",
             Self::Frontend => "frontend",
+            Self::FrontendPost => "frontend_post",
+            Self::FrontendGzip => "frontend_gzip",
         }
     }
 
@@ -76,7 +98,8 @@ impl Case {
         match self {
             Self::NotModified => 304,
             Self::UnknownToken => 403,
-            Self::Identity | Self::Gzip | Self::Health | Self::Br | Self::Frontend => 200,
+            Self::Identity | Self::Gzip | Self::Health | Self::Br => 200,
+            Self::Frontend | Self::FrontendPost | Self::FrontendGzip => 200,
         }
     }
 
@@ -106,13 +129,16 @@ impl Case {
     /// The request as it is before anything is learnt.
     pub fn request(self) -> Request {
         let features = |token| Request::new(FEATURES).with("Authorization", token);
+        let frontend = |target| Request::new(target).with("Authorization", TOKEN_FRONTEND);
         match self {
             Self::Identity | Self::NotModified => features(TOKEN_CLIENT),
             Self::Gzip => features(TOKEN_CLIENT).with("Accept-Encoding", "gzip"),
             Self::Br => features(TOKEN_CLIENT).with("Accept-Encoding", "br"),
             Self::UnknownToken => features(TOKEN_UNKNOWN),
             Self::Health => Request::new("/internal-backstage/health"),
-            Self::Frontend => Request::new(FRONTEND).with("Authorization", TOKEN_FRONTEND),
+            Self::Frontend => frontend(FRONTEND),
+            Self::FrontendPost => frontend("/api/frontend").post_json(FRONTEND_BODY),
+            Self::FrontendGzip => frontend(FRONTEND).with("Accept-Encoding", "gzip"),
         }
     }
 
@@ -120,6 +146,7 @@ impl Case {
         let encoding = match self {
             Self::Gzip => Some("gzip"),
             Self::Br => Some("br"),
+            Self::FrontendGzip if answer.encoding.is_some() => Some("gzip"),
             _ => None,
         };
         answer.status == self.status() && answer.encoding.as_deref() == encoding
@@ -170,6 +197,10 @@ mod tests {
         check(Case::NotModified, 304, None, true);
         check(Case::NotModified, 200, None, false);
         check(Case::UnknownToken, 403, None, true);
+        check(Case::Frontend, 200, Some("gzip"), false);
+        check(Case::FrontendGzip, 200, Some("gzip"), true);
+        check(Case::FrontendGzip, 200, None, true);
+        check(Case::FrontendGzip, 200, Some("br"), false);
     }
 
     #[test]

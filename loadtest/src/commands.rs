@@ -172,7 +172,7 @@ fn open(arguments: arguments::Open) -> Result<(), Failure> {
     let target = target::target(&arguments.url)?;
     let order = Order {
         target: target.address,
-        request: Request { path: target.path, headers: arguments.headers },
+        request: Request { headers: arguments.headers, ..Request::new(&target.path) },
         rate: arguments.rate,
         duration: Duration::from_secs(arguments.seconds),
         count_max: arguments.count,

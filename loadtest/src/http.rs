@@ -1,4 +1,4 @@
-//! The client side of HTTP/1.1, as far as load tests need it: requests without a body, and a
+//! The client side of HTTP/1.1, as far as load tests need it: requests, and a
 //! reader that finds the end of an answer however the bytes arrive.
 //!
 //! Pure: no socket and no clock. Bodies are counted and dropped, never kept. One reader serves one

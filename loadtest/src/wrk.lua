@@ -1,9 +1,12 @@
--- Headers come as arguments ("Name: value"); the figures go out as one line.
+-- The method, the body (empty for none) and the headers ("Name: value") come as arguments; the figures go
+-- out as one line.
 -- There is deliberately no request() and no response(): wrk then sends one
 -- prepared request and does not call into Lua while it measures.
 
 function init(args)
-  for at = 1, #args do
+  wrk.method = args[1]
+  if args[2] ~= "" then wrk.body = args[2] end
+  for at = 3, #args do
     local name, value = args[at]:match("^([^:]+):%s*(.*)$")
     if name then wrk.headers[name] = value end
   end

@@ -1,6 +1,6 @@
 //! Drives `wrk`, a closed-loop load generator, and reads its result.
 //!
-//! wrk gets its headers and reports its figures through a script, so that nothing has to be read
+//! wrk gets method, body and headers and reports its figures through a script, so that nothing has to be read
 //! out of text meant for people. Its percentiles are those of a closed loop: a stalled server is
 //! not asked meanwhile. Use the open-loop generator where latency is the question.
 
@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::http::Request;
 use crate::processes::spawn_on;
 
-/// Sets the headers given after `--` and prints one line of figures.
+/// Takes method, body and headers, given after `--`, and prints one line of figures.
 const SCRIPT: &str = include_str!("wrk.lua");
 /// Begins the line that the script prints.
 const MARK: &str = "RESULT ";
@@ -74,6 +74,7 @@ impl Wrk<'_> {
         command.arg(format!("-t{}", self.threads)).arg(format!("-c{}", self.connections));
         command.arg(format!("-d{}s", self.seconds)).args(["--timeout", "10s", "--latency", "-s"]).arg(script);
         command.arg(format!("http://{}{}", self.target, self.request.path)).arg("--");
+        command.args([self.request.method(), self.request.body.as_deref().unwrap_or_default()]);
         command.args(self.request.headers.iter().map(|header| format!("{}: {}", header.name, header.value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let output = spawn_on(self.core, &mut command)

@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let second = Duration::from_secs(1);
     let pool = ShardPool::start(
         PoolConfig {
-            listeners: bind(Ipv4Addr::LOCALHOST.into(), port, shards)?,
+            ports: vec![bind(Ipv4Addr::LOCALHOST.into(), port, shards)?],
             plan,
             timeouts: Timeouts {
                 head: 15 * second,

@@ -6,12 +6,12 @@
 //!
 //! ```text
 //!   Head --complete--> handle --Replied--> Head | Closing
-//!     \--body missing--> Body --complete--^  \--Wait--> Waiting --answer or deadline--> handle
+//!     \--body missing--> Body --complete--^  |--Wait--> Waiting --answer or deadline--> handle
+//!                                            \--Yield--> Working --its turn--> handle
 //! ```
 
 use std::{
     mem::{self, MaybeUninit},
-    net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     time::{Duration, Instant},
 };
@@ -25,7 +25,10 @@ use crate::{
         limits::{BODY_BYTES_MAX, HEADERS_MAX},
     },
     output::Output,
-    service::{Answered, Attempt, Call, Outcome, Request, RequestBody, Service, Written, is_head_only},
+    service::{
+        Answered, Attempt, Call, Origin, Outcome, Request, RequestBody, Service, Unfinished, Written,
+        is_head_only,
+    },
     stats::Stats,
     ticket::{Board, TicketId},
 };
@@ -38,7 +41,7 @@ pub struct Host<'h, S: Service> {
     pub date: &'h DateCache,
     pub stats: &'h Stats,
     pub shard: usize,
-    pub peer: IpAddr,
+    pub origin: Origin,
     /// Answers are the last of their connection.
     pub draining: bool,
     /// What time it is, for measuring.
@@ -54,6 +57,8 @@ pub enum Step {
     Continue,
     /// The answer to a ticket, by [`Connection::resume`], at the latest after this time.
     Wait(TicketId, Duration),
+    /// Its turn, after other work of the shard, by [`Connection::go_on`].
+    Yield,
     /// The end. `linger`: the client may still be sending, see [`crate::limits::LINGER`].
     Close { linger: bool },
 }
@@ -65,6 +70,7 @@ pub enum Activity {
     Head,
     Body,
     Waiting,
+    Working,
     Closing,
 }
 
@@ -74,12 +80,14 @@ enum Stage {
     Head,
     Body(Box<Partial>),
     Waiting(Box<Partial>, TicketId, Duration),
+    /// The head is kept, the body is not.
+    Working(Box<Partial>, Unfinished),
     Closing {
         linger: bool,
     },
 }
 
-/// A request that is not handled yet: its head as received, and the body so far.
+/// A request that is not answered yet: its head as received, and the body so far.
 struct Partial {
     head: Box<[u8]>,
     body: Vec<u8>,
@@ -91,6 +99,29 @@ struct Partial {
 enum BodyDecoder {
     Length(usize),
     Chunked(ChunkedDecoder),
+}
+
+/// Why a handler is asked.
+enum Turn<A> {
+    Asked(Attempt<A>),
+    Unfinished(Unfinished),
+}
+
+impl<A> Turn<A> {
+    const FIRST: Self = Self::Asked(Attempt::First);
+}
+
+/// Why a request is not answered yet.
+enum Pause {
+    Wait(TicketId, Duration),
+    Yield(Unfinished),
+}
+
+impl Pause {
+    /// A request that waits is asked again from the beginning; one that yields goes on.
+    fn keeps_body(&self) -> bool {
+        matches!(self, Self::Wait(..))
+    }
 }
 
 /// How far a body has come.
@@ -118,6 +149,7 @@ impl Connection {
             Stage::Head => Activity::Head,
             Stage::Body(_) => Activity::Body,
             Stage::Waiting(..) => Activity::Waiting,
+            Stage::Working(..) => Activity::Working,
             Stage::Closing { .. } => Activity::Closing,
         }
     }
@@ -147,10 +179,25 @@ impl Connection {
         match mem::take(&mut self.stage) {
             Stage::Waiting(partial, ticket, _) => {
                 host.tickets.release(ticket);
-                self.handle_partial(partial, attempt, host);
+                self.handle_partial(partial, Turn::Asked(attempt), host);
             }
             stage => self.stage = stage,
         }
+        self.next_after_pause(host)
+    }
+
+    /// Asks the handler again: others have had their turn.
+    pub fn go_on<S: Service>(&mut self, host: &mut Host<'_, S>) -> Step {
+        match mem::take(&mut self.stage) {
+            Stage::Working(partial, unfinished) => {
+                self.handle_partial(partial, Turn::Unfinished(unfinished), host);
+            }
+            stage => self.stage = stage,
+        }
+        self.next_after_pause(host)
+    }
+
+    fn next_after_pause<S: Service>(&self, host: &Host<'_, S>) -> Step {
         match self.stage {
             // Requests may have come in behind the one that waited; nobody would send more to wake them.
             Stage::Head if !self.held.is_empty() => Step::Continue,
@@ -175,6 +222,7 @@ impl Connection {
         match self.stage {
             Stage::Closing { linger } => Step::Close { linger },
             Stage::Waiting(_, ticket, limit) => Step::Wait(ticket, limit),
+            Stage::Working(..) => Step::Yield,
             _ if host.output.is_full() && !self.held.is_empty() => Step::Continue,
             _ => Step::Read,
         }
@@ -232,9 +280,10 @@ impl Connection {
             let partial = Box::new(Partial::new(head_bytes, head.framing));
             return Some(consumed + self.take_body(partial, after, host));
         };
-        if let Some((ticket, limit)) = self.handle(&head, body, Attempt::First, host) {
+        if let Some(pause) = self.handle(&head, body, Turn::FIRST, host) {
             let head_bytes = input.get(..consumed).unwrap_or(&[]);
-            self.wait(Partial::whole(head_bytes, body), ticket, limit);
+            let kept_body = if pause.keeps_body() { body } else { &[] };
+            self.pause(Box::new(Partial::whole(head_bytes, kept_body)), pause);
         }
         Some(consumed + body.len())
     }
@@ -247,7 +296,7 @@ impl Connection {
     ) -> usize {
         let (used, progress) = partial.feed(input);
         match progress {
-            BodyProgress::Complete => self.handle_partial(partial, Attempt::First, host),
+            BodyProgress::Complete => self.handle_partial(partial, Turn::FIRST, host),
             BodyProgress::Missing if partial.wanted => self.stage = Stage::Body(partial),
             BodyProgress::Missing => self.ask_about_body(partial, host),
             BodyProgress::Failed(ChunkError::TooLarge) => {
@@ -287,7 +336,7 @@ impl Connection {
     ) -> bool {
         let start = host.output.bytes.len();
         let may_read = body == RequestBody::Expected;
-        let (outcome, written) = ask(head, body, true, Attempt::First, host);
+        let (outcome, written) = ask(head, body, true, Turn::FIRST, host);
         match outcome {
             Some(Outcome::ReadBody) if may_read => return true,
             Some(Outcome::Wait(ticket, _)) => {
@@ -302,40 +351,44 @@ impl Connection {
                 self.replied(written, host);
                 self.stage = Stage::Closing { linger: true };
             }
-            Some(Outcome::ReadBody) | None => self.panicked(start, host),
+            Some(Outcome::ReadBody | Outcome::Yield(_)) | None => self.panicked(start, host),
         }
         false
     }
 
     fn handle_partial<S: Service>(
         &mut self,
-        partial: Box<Partial>,
-        attempt: Attempt<S::Answer>,
+        mut partial: Box<Partial>,
+        turn: Turn<S::Answer>,
         host: &mut Host<'_, S>,
     ) {
-        let waiting = with_head(&partial.head, |head| self.handle(head, &partial.body, attempt, host));
-        if let Some(Some((ticket, limit))) = waiting {
-            self.wait(partial, ticket, limit);
+        let pause = with_head(&partial.head, |head| self.handle(head, &partial.body, turn, host));
+        if let Some(Some(pause)) = pause {
+            if !pause.keeps_body() {
+                partial.body = Vec::new();
+            }
+            self.pause(partial, pause);
         }
     }
 
-    /// Handles a whole request; returns the ticket if it has to wait.
+    /// Handles a whole request; returns why it has to pause, if it has.
     fn handle<S: Service>(
         &mut self,
         head: &Head<'_>,
         body: &[u8],
-        attempt: Attempt<S::Answer>,
+        turn: Turn<S::Answer>,
         host: &mut Host<'_, S>,
-    ) -> Option<(TicketId, Duration)> {
+    ) -> Option<Pause> {
         let start = host.output.bytes.len();
         let closes = !head.keep_alive || host.draining;
-        let (outcome, written) = ask(head, RequestBody::Complete(body), closes, attempt, host);
+        let (outcome, written) = ask(head, RequestBody::Complete(body), closes, turn, host);
         match outcome {
             Some(Outcome::Replied) => {
                 self.replied(written, host);
                 self.stage = if closes { Stage::Closing { linger: false } } else { Stage::Head };
             }
-            Some(Outcome::Wait(ticket, limit)) => return Some((ticket, limit)),
+            Some(Outcome::Wait(ticket, limit)) => return Some(Pause::Wait(ticket, limit)),
+            Some(Outcome::Yield(unfinished)) => return Some(Pause::Yield(unfinished)),
             Some(Outcome::ReadBody) | None => self.panicked(start, host),
         }
         None
@@ -350,8 +403,11 @@ impl Connection {
         host.service.answered(&Answered { status, body_bytes, took });
     }
 
-    fn wait(&mut self, partial: impl Into<Box<Partial>>, ticket: TicketId, limit: Duration) {
-        self.stage = Stage::Waiting(partial.into(), ticket, limit);
+    fn pause(&mut self, partial: Box<Partial>, pause: Pause) {
+        self.stage = match pause {
+            Pause::Wait(ticket, limit) => Stage::Waiting(partial, ticket, limit),
+            Pause::Yield(unfinished) => Stage::Working(partial, unfinished),
+        };
     }
 
     fn refuse<S: Service>(&mut self, status: u16, host: &mut Host<'_, S>) {
@@ -374,12 +430,17 @@ fn ask<S: Service>(
     head: &Head<'_>,
     body: RequestBody<'_>,
     closes: bool,
-    attempt: Attempt<S::Answer>,
+    turn: Turn<S::Answer>,
     host: &mut Host<'_, S>,
 ) -> (Option<Outcome>, Written) {
-    let request = Request { head, body, peer: host.peer };
+    let (attempt, unfinished) = match turn {
+        Turn::Asked(attempt) => (attempt, None),
+        Turn::Unfinished(unfinished) => (Attempt::First, Some(unfinished)),
+    };
+    let request = Request { head, body, origin: host.origin };
     let mut call = Call {
         attempt,
+        unfinished,
         version: head.version,
         head_only: is_head_only(&head.method),
         connection: connection_header(head, closes),

@@ -10,7 +10,8 @@
 //!
 //! This package knows no word of feature flags. A [`Service`] is made once per shard, on the shard's own
 //! thread, and answers each request by an ordinary function: no await, no lock, no shared write. What needs the
-//! outside world returns [`Outcome::Wait`] with a [`TicketId`] and is asked again when the ticket is answered.
+//! outside world returns [`Outcome::Wait`] with a [`TicketId`] and is asked again when the ticket is answered; what
+//! takes long is done in pieces by [`Outcome::Yield`].
 //!
 //! Connection logic (`connection`) is sans-io: bytes in, bytes and steps out. glommio is named in
 //! `driver/glommio.rs` only.
@@ -34,13 +35,16 @@ mod shard;
 mod slots;
 mod stats;
 mod ticket;
+mod turns;
 mod wheel;
 
 pub use listener::{ListenError, bind};
 pub use mailbox::Broadcast;
 pub use output::Shared;
 pub use pool::{Ended, PoolConfig, ShardPool, StartError};
-pub use service::{Answered, Attempt, Body, Call, Now, Outcome, Reply, Request, RequestBody, Service};
+pub use service::{
+    Answered, Attempt, Body, Call, Now, Origin, Outcome, Reply, Request, RequestBody, Service, Unfinished,
+};
 pub use session::Timeouts;
 pub use stats::{Counter, Stats};
 pub use ticket::TicketId;

@@ -29,6 +29,10 @@ pub const LINGER: Duration = Duration::from_secs(2);
 /// See [`LINGER`]. Twice the body limit, so that one whole refused body fits.
 pub const LINGER_BYTES_MAX: usize = 4 << 20;
 
+/// Long work of one request, from its first piece to its last, others' pieces in between included; then its
+/// connection ends. What evaluates for seconds all by itself is not worth an answer after a minute.
+pub const WORK: Duration = Duration::from_secs(60);
+
 /// Pause after a failed accept. Without descriptors accept fails at once and for ever.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 

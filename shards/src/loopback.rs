@@ -12,7 +12,7 @@ use crate::{
     connection::{Connection, Host, Step},
     http::date::DateCache,
     output::Output,
-    service::{Attempt, Service},
+    service::{Attempt, Origin, Service},
     stats::Stats,
     ticket::{Board, TicketId},
 };
@@ -23,7 +23,7 @@ pub struct Loopback<S: Service> {
     pub service: S,
     /// Counters, as a shard would keep them.
     pub stats: Stats,
-    peer: IpAddr,
+    origin: Origin,
     connection: Connection,
     tickets: Board<S::Answer>,
     output: Output,
@@ -38,7 +38,7 @@ impl<S: Service> Loopback<S> {
         Self {
             service,
             stats: Stats::default(),
-            peer,
+            origin: Origin { peer, port: 0 },
             connection: Connection::default(),
             tickets: Board::default(),
             output: Output::default(),
@@ -55,17 +55,20 @@ impl<S: Service> Loopback<S> {
         self.step = Step::Read;
     }
 
+    /// Connections come to this port from now on; the first is 0.
+    pub fn set_port(&mut self, port: usize) {
+        self.origin.port = port;
+    }
+
     /// From now on answers are the last of their connection.
     pub fn drain(&mut self) {
         self.draining = true;
     }
 
-    /// Receives bytes, and appends to `sent` what a socket would be given.
+    /// Receives bytes, and appends to `sent` what a socket would be given. Stops at a request that yields.
     pub fn receive(&mut self, bytes: &[u8], sent: &mut Vec<u8>) {
         self.step(sent, |connection, host| connection.advance(bytes, host));
-        while self.step == Step::Continue {
-            self.step(sent, |connection, host| connection.advance(&[], host));
-        }
+        self.advance_on(sent);
     }
 
     /// Receives bytes and returns what is sent.
@@ -99,6 +102,19 @@ impl<S: Service> Loopback<S> {
         self.tickets.drawn()
     }
 
+    /// Whether a request has yielded.
+    pub fn yields(&self) -> bool {
+        self.step == Step::Yield
+    }
+
+    /// The request that has yielded gets its turn.
+    pub fn go_on(&mut self) -> Vec<u8> {
+        let mut sent = Vec::new();
+        self.step(&mut sent, |connection, host| connection.go_on(host));
+        self.advance_on(&mut sent);
+        sent
+    }
+
     /// Whether the connection is over.
     pub fn is_closed(&self) -> bool {
         matches!(self.step, Step::Close { .. })
@@ -107,10 +123,14 @@ impl<S: Service> Loopback<S> {
     fn resume(&mut self, attempt: Attempt<S::Answer>) -> Vec<u8> {
         let mut sent = Vec::new();
         self.step(&mut sent, |connection, host| connection.resume(attempt, host));
-        while self.step == Step::Continue {
-            self.step(&mut sent, |connection, host| connection.advance(&[], host));
-        }
+        self.advance_on(&mut sent);
         sent
+    }
+
+    fn advance_on(&mut self, sent: &mut Vec<u8>) {
+        while self.step == Step::Continue {
+            self.step(sent, |connection, host| connection.advance(&[], host));
+        }
     }
 
     fn step(&mut self, sent: &mut Vec<u8>, step: impl FnOnce(&mut Connection, &mut Host<'_, S>) -> Step) {
@@ -121,7 +141,7 @@ impl<S: Service> Loopback<S> {
             date: &self.date,
             stats: &self.stats,
             shard: 0,
-            peer: self.peer,
+            origin: self.origin,
             draining: self.draining,
             clock: Instant::now,
         };

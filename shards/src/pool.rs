@@ -27,8 +27,8 @@ use crate::{
 pub struct PoolConfig {
     /// How many shards, and on which CPUs.
     pub plan: Plan,
-    /// One listener per shard, see [`crate::bind`].
-    pub listeners: Vec<TcpListener>,
+    /// For each port one listener per shard, see [`crate::bind`]. Requests tell by its index which port they came to.
+    pub ports: Vec<Vec<TcpListener>>,
     /// Deadlines of connections.
     pub timeouts: Timeouts,
     /// Connections over all shards; each may hold its part.
@@ -70,7 +70,7 @@ pub struct ShardPool<S: Service> {
 }
 
 impl<S: Service> ShardPool<S> {
-    /// Starts one thread per listener, each with its executor, and waits until all run. `make` is called on
+    /// Starts the shards of the plan, one thread each, every one with its executor, and waits until all run. `make` is called on
     /// each shard's thread with the shard's index. A shard accepts connections once it has its first state.
     ///
     /// # Errors
@@ -79,12 +79,13 @@ impl<S: Service> ShardPool<S> {
         config: PoolConfig,
         make: impl Fn(usize, &Arc<Stats>) -> S + Clone + Send + 'static,
     ) -> Result<Self, StartError> {
-        let count = config.listeners.len();
+        let count = config.plan.shards;
         let (broadcast, mailboxes) = Broadcast::new(count);
         let (ended_tx, ended) = bounded(count);
         let connections_max = (config.connections_max / count.max(1)).max(1);
         let mut pool = Self { broadcast, threads: Vec::new(), ended, stats: Vec::new() };
-        for (index, (listener, mailbox)) in config.listeners.into_iter().zip(mailboxes).enumerate() {
+        let mut ports: Vec<_> = config.ports.into_iter().map(Vec::into_iter).collect();
+        for (index, mailbox) in mailboxes.into_iter().enumerate() {
             let seat = Seat {
                 config: ShardConfig {
                     index,
@@ -93,7 +94,7 @@ impl<S: Service> ShardPool<S> {
                     connections_per_peer_max: (connections_max * PEER_SHARE_PERCENT / 100).max(1),
                 },
                 cpu: config.plan.cpu(index),
-                listener,
+                listeners: ports.iter_mut().filter_map(Iterator::next).collect(),
                 mailbox,
                 stats: Arc::new(Stats::default()),
                 ended: ended_tx.clone(),
@@ -150,7 +151,8 @@ impl<S: Service> ShardPool<S> {
 struct Seat<S: Service> {
     config: ShardConfig,
     cpu: Option<usize>,
-    listener: TcpListener,
+    /// One for each port.
+    listeners: Vec<TcpListener>,
     mailbox: Mailbox<S>,
     stats: Arc<Stats>,
     ended: Sender<Ended>,
@@ -196,6 +198,6 @@ impl<S: Service> Seat<S> {
     {
         let service = make(self.config.index, &self.stats);
         let shard = Rc::new(Shard::new(self.config, service, self.stats));
-        shard::run::<Uring, S>(shard, self.listener, self.mailbox)
+        shard::run::<Uring, S>(shard, self.listeners, self.mailbox)
     }
 }

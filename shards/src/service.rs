@@ -1,6 +1,6 @@
 //! What a program puts on each shard: requests in, outcomes out.
 
-use std::{net::IpAddr, time::Duration};
+use std::{any::Any, net::IpAddr, time::Duration};
 
 use crate::{
     http::{
@@ -31,7 +31,8 @@ pub trait Service: Sized + 'static {
     /// A notice arrived; states published before it are applied.
     fn told(&mut self, _notice: Self::Notice) {}
 
-    /// Answers one request. Must not block, and must finish in well under a millisecond.
+    /// Answers one request. Must not block, and must finish in well under a millisecond; what takes longer is
+    /// done in pieces, see [`Outcome::Yield`].
     fn handle(&mut self, request: &Request<'_>, call: &mut Call<'_, Self::Answer>) -> Outcome;
 
     /// The request that was handled last is answered. Not called for requests that the codec refuses.
@@ -73,8 +74,17 @@ pub struct Request<'r> {
     pub head: &'r Head<'r>,
     /// The body, or why it is not here.
     pub body: RequestBody<'r>,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where a connection comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
     /// Address of the TCP peer; IPv4-mapped addresses are shown as IPv4.
     pub peer: IpAddr,
+    /// Index of the port it came to, in [`crate::PoolConfig::ports`].
+    pub port: usize,
 }
 
 /// A request's body.
@@ -109,7 +119,15 @@ pub enum Outcome {
     Wait(TicketId, Duration),
     /// Read the body first; only allowed for [`RequestBody::Expected`].
     ReadBody,
+    /// Let the shard's other work have its turn, then ask again with what is given here, by
+    /// [`Call::take_unfinished`]. Only the head is kept for that: the body is then shown as empty. If the connection
+    /// ends before, the work is dropped with it. Not allowed before the body is here.
+    Yield(Unfinished),
 }
+
+/// What a service keeps of a request between two pieces of work. It belongs to the connection; only the service
+/// knows what it is.
+pub type Unfinished = Box<dyn Any>;
 
 /// A response's body.
 pub enum Body<'b> {
@@ -126,6 +144,7 @@ pub enum Body<'b> {
 /// One handling of one request: the way to answer it or to wait.
 pub struct Call<'c, A> {
     pub(crate) attempt: Attempt<A>,
+    pub(crate) unfinished: Option<Unfinished>,
     pub(crate) version: Version,
     pub(crate) head_only: bool,
     pub(crate) connection: ConnectionHeader,
@@ -148,6 +167,12 @@ impl<A> Call<'_, A> {
     /// Why the handler is asked.
     pub fn attempt(&self) -> &Attempt<A> {
         &self.attempt
+    }
+
+    /// What the request's last [`Outcome::Yield`] gave; the service goes on with it. [`Call::attempt`] is then as
+    /// for a first time.
+    pub fn take_unfinished(&mut self) -> Option<Unfinished> {
+        self.unfinished.take()
     }
 
     /// Index of this shard, part of a ticket's return address.

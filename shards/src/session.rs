@@ -4,7 +4,6 @@
 //! borrowed for one synchronous step and an idle session holds neither.
 
 use std::{
-    net::IpAddr,
     rc::Rc,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
@@ -13,9 +12,9 @@ use std::{
 use crate::{
     connection::{Activity, Connection, Host, Step},
     driver::{Driver, Sock},
-    limits::{LINGER, LINGER_BYTES_MAX, ROUNDS_PER_POLL_MAX, SEND_BYTES_PER_SECOND_MIN, TICK},
+    limits::{LINGER, LINGER_BYTES_MAX, ROUNDS_PER_POLL_MAX, SEND_BYTES_PER_SECOND_MIN, TICK, WORK},
     output::Unsent,
-    service::{Attempt, Service},
+    service::{Attempt, Origin, Service},
     shard::Shard,
 };
 
@@ -42,6 +41,7 @@ enum Timer {
     Head,
     Body,
     Wait,
+    Work,
     Send,
     Linger,
 }
@@ -50,10 +50,12 @@ pub struct Session<D: Driver, S: Service> {
     shard: Rc<Shard<S>>,
     socket: D::Sock,
     slot: usize,
-    peer: IpAddr,
+    origin: Origin,
     connection: Connection,
     step: Step,
     unsent: Option<Unsent>,
+    /// The number that is waited for, while the step is to yield.
+    turn: Option<u64>,
     /// The running deadline and the count of requests when it was set.
     timer: (Timer, u64),
     lingered: usize,
@@ -61,16 +63,17 @@ pub struct Session<D: Driver, S: Service> {
 }
 
 impl<D: Driver, S: Service> Session<D, S> {
-    pub fn new(shard: Rc<Shard<S>>, socket: D::Sock, slot: usize, peer: IpAddr) -> Self {
+    pub fn new(shard: Rc<Shard<S>>, socket: D::Sock, slot: usize, origin: Origin) -> Self {
         shard.stats.open.set(shard.slots.borrow().len() as u64);
         let session = Self {
             shard,
             socket,
             slot,
-            peer,
+            origin,
             connection: Connection::default(),
             step: Step::Read,
             unsent: None,
+            turn: None,
             timer: (Timer::Fresh, 0),
             lingered: 0,
             half_closed: false,
@@ -99,6 +102,11 @@ impl<D: Driver, S: Service> Session<D, S> {
                     let answer = self.shard.tickets.borrow_mut().take(ticket, cx.waker());
                     let Some(answer) = answer else { return Poll::Pending };
                     self.resume(Attempt::Answered(answer));
+                    false
+                }
+                Step::Yield => {
+                    ready!(self.poll_turn(cx));
+                    self.with_host(|connection, host| connection.go_on(host));
                     false
                 }
                 Step::Close { linger: false } => true,
@@ -151,6 +159,22 @@ impl<D: Driver, S: Service> Session<D, S> {
         }
     }
 
+    /// Ready when it is this session's turn to go on with long work.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut turns = self.shard.turns.borrow_mut();
+        let turn = *self.turn.get_or_insert_with(|| turns.draw(cx.waker()));
+        if turns.has_come(turn) {
+            self.turn = None;
+            return Poll::Ready(());
+        }
+        let needs_caller = turns.needs_caller();
+        drop(turns);
+        if needs_caller {
+            D::spawn(call_turns::<D, S>(Rc::clone(&self.shard)));
+        }
+        Poll::Pending
+    }
+
     fn advance(&mut self, input: &[u8]) {
         self.with_host(|connection, host| connection.advance(input, host));
     }
@@ -170,7 +194,7 @@ impl<D: Driver, S: Service> Session<D, S> {
             date: &shard.date.borrow(),
             stats: &shard.stats,
             shard: shard.config.index,
-            peer: self.peer,
+            origin: self.origin,
             draining: shard.drain.is_set(),
             clock: Instant::now,
         };
@@ -207,6 +231,7 @@ impl<D: Driver, S: Service> Session<D, S> {
                 (Timer::Send, timeouts.send + Duration::from_secs(seconds as u64))
             }
             (None, Step::Wait(_, limit), _) => (Timer::Wait, limit),
+            (None, Step::Yield, _) => (Timer::Work, WORK),
             (None, Step::Close { .. }, _) => (Timer::Linger, LINGER),
             (None, _, Activity::Head) => (Timer::Head, timeouts.request.unwrap_or(timeouts.head)),
             (None, _, Activity::Body) => (Timer::Body, timeouts.request.unwrap_or(timeouts.body)),
@@ -256,5 +281,15 @@ impl<D: Driver, S: Service> Drop for Session<D, S> {
         let mut slots = self.shard.slots.borrow_mut();
         slots.leave(self.slot);
         self.shard.stats.open.set(slots.len() as u64);
+    }
+}
+
+/// Calls one turn each time the executor has looked after everything else.
+async fn call_turns<D: Driver, S: Service>(shard: Rc<Shard<S>>) {
+    loop {
+        D::pass().await;
+        if !shard.turns.borrow_mut().call_next() {
+            return;
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! One shard: what belongs to its core, and the tasks that run on it.
 //!
 //! Everything here is touched by one thread. Tasks: one accepts, one ticks twice a second, one empties the
-//! mailbox, one per connection. Cells are borrowed for the length of a synchronous call, never across an await.
+//! mailbox, one per connection, and one calls the turns of long work while there is some. Cells are borrowed for the length of a synchronous call, never across an await.
 
 use std::{
     cell::{Cell, RefCell},
@@ -23,11 +23,12 @@ use crate::{
     limits::{ACCEPT_PAUSE, LATE_CONNECTIONS_MAX, SCRATCH_BYTES, TICK},
     mailbox::{Mailbox, Order},
     output::Output,
-    service::{Now, Service},
+    service::{Now, Origin, Service},
     session::{Session, Timeouts},
     slots::Slots,
     stats::Stats,
     ticket::Board,
+    turns::Turns,
 };
 
 /// What a shard is told at its start.
@@ -44,6 +45,7 @@ pub struct Shard<S: Service> {
     pub config: ShardConfig,
     pub service: RefCell<S>,
     pub tickets: RefCell<Board<S::Answer>>,
+    pub turns: RefCell<Turns>,
     pub output: RefCell<Output>,
     pub scratch: RefCell<Box<[u8]>>,
     pub date: RefCell<DateCache>,
@@ -56,6 +58,8 @@ pub struct Shard<S: Service> {
     /// Set by the mailbox task, never taken back.
     pub drain: Latch,
     drain_deadline: Cell<Option<Instant>>,
+    /// Listeners that are open.
+    accepting: Cell<usize>,
     began: Instant,
 }
 
@@ -65,6 +69,7 @@ impl<S: Service> Shard<S> {
             config,
             service: RefCell::new(service),
             tickets: RefCell::default(),
+            turns: RefCell::default(),
             output: RefCell::default(),
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
             date: RefCell::new(DateCache::new(since_1970().as_secs())),
@@ -74,6 +79,7 @@ impl<S: Service> Shard<S> {
             informed: Latch::default(),
             drain: Latch::default(),
             drain_deadline: Cell::new(None),
+            accepting: Cell::new(0),
             began: Instant::now(),
         }
     }
@@ -106,23 +112,25 @@ impl<S: Service> Shard<S> {
 
     fn drained(&self) -> bool {
         let late = self.drain_deadline.get().is_some_and(|deadline| Instant::now() >= deadline);
-        late || self.slots.borrow().len() == 0
+        late || (self.accepting.get() == 0 && self.slots.borrow().len() == 0)
     }
 }
 
 /// Runs a shard until it is told to drain and has done so.
-pub async fn run<D: Driver, S: Service>(shard: Rc<Shard<S>>, listener: TcpListener, mailbox: Mailbox<S>) {
+pub async fn run<D: Driver, S: Service>(
+    shard: Rc<Shard<S>>,
+    listeners: Vec<TcpListener>,
+    mailbox: Mailbox<S>,
+) {
     shard.tick();
+    shard.accepting.set(listeners.len());
     D::spawn(tick::<D, S>(Rc::clone(&shard)));
     D::spawn(empty_mailbox(Rc::clone(&shard), mailbox));
-    let port = listener.try_clone();
-    accept::<D, S>(&shard, listener).await;
-    // A ring keeps its sockets for some milliseconds after its process has ended, but one that was shut down
-    // does not hold the port: a successor can listen at once.
-    if let Ok(port) = port {
-        let _ = SockRef::from(&port).shutdown(Shutdown::Both);
+    for (port, listener) in listeners.into_iter().enumerate() {
+        D::spawn(listen::<D, S>(Rc::clone(&shard), listener, port));
     }
-    // The listener is closed; what is open gets the time that is left.
+    shard.drain.reached().await;
+    // What is open gets the time that is left.
     while !shard.drained() {
         D::sleep(Duration::from_millis(2)).await;
     }
@@ -150,9 +158,21 @@ async fn empty_mailbox<S: Service>(shard: Rc<Shard<S>>, mailbox: Mailbox<S>) {
     }
 }
 
+/// One port, until the shard drains.
+async fn listen<D: Driver, S: Service>(shard: Rc<Shard<S>>, listener: TcpListener, port: usize) {
+    let socket = listener.try_clone();
+    accept::<D, S>(&shard, listener, port).await;
+    // A ring keeps its sockets for some milliseconds after its process has ended, but one that was shut down
+    // does not hold the port: a successor can listen at once.
+    if let Ok(socket) = socket {
+        let _ = SockRef::from(&socket).shutdown(Shutdown::Both);
+    }
+    shard.accepting.set(shard.accepting.get().saturating_sub(1));
+}
+
 /// Accepts from the first state on until the shard drains. Without a state a service knows nobody and would
 /// refuse those it should serve; until then clients wait in the kernel's queue.
-async fn accept<D: Driver, S: Service>(shard: &Rc<Shard<S>>, listener: TcpListener) {
+async fn accept<D: Driver, S: Service>(shard: &Rc<Shard<S>>, listener: TcpListener, port: usize) {
     let listener = D::listen(listener);
     shard.informed.reached().or(shard.drain.reached()).await;
     let mut failing = false;
@@ -169,7 +189,7 @@ async fn accept<D: Driver, S: Service>(shard: &Rc<Shard<S>>, listener: TcpListen
             Some(Ok(socket)) => {
                 failing = false;
                 late += usize::from(shard.drain.is_set());
-                admit::<D, S>(shard, socket);
+                admit::<D, S>(shard, socket, port);
             }
             Some(Err(_)) if shard.drain.is_set() => return,
             Some(Err(error)) => {
@@ -183,7 +203,7 @@ async fn accept<D: Driver, S: Service>(shard: &Rc<Shard<S>>, listener: TcpListen
     }
 }
 
-fn admit<D: Driver, S: Service>(shard: &Rc<Shard<S>>, socket: D::Sock) {
+fn admit<D: Driver, S: Service>(shard: &Rc<Shard<S>>, socket: D::Sock, port: usize) {
     // A peer that is gone already has no address, and needs no answer.
     let Ok(peer) = socket.peer().map(|address| address.to_canonical()) else { return };
     let _ = socket.set_nodelay();
@@ -195,7 +215,7 @@ fn admit<D: Driver, S: Service>(shard: &Rc<Shard<S>>, socket: D::Sock) {
         return;
     };
     shard.stats.accepted.increment();
-    let mut session = Session::<D, S>::new(Rc::clone(shard), socket, slot, peer);
+    let mut session = Session::<D, S>::new(Rc::clone(shard), socket, slot, Origin { peer, port });
     let shard = Rc::clone(shard);
     D::spawn(async move {
         let run = AssertUnwindSafe(poll_fn(|cx| session.poll(cx))).catch_unwind();

@@ -21,6 +21,15 @@ struct Toy {
     noted: Vec<u32>,
     /// Status and length of each answer.
     answered: Vec<(u16, usize)>,
+    /// Counted by each piece of unfinished work.
+    works: Rc<()>,
+}
+
+/// What `/long` has left to do.
+struct Work {
+    turns: u32,
+    body: Vec<u8>,
+    _counted: Rc<()>,
 }
 
 impl Service for Toy {
@@ -44,12 +53,14 @@ impl Service for Toy {
                 panic!("as asked, with half an answer written");
             }
             (_, RequestBody::TooLarge) => call.reply(413).send(Body::Bytes(b"too large")),
+            ("/yield-at-once", _) => Outcome::Yield(Box::new(())),
             ("/wait-at-once", RequestBody::Expected) => Outcome::Wait(call.ticket(), WAIT),
             (_, RequestBody::Expected) => Outcome::ReadBody,
             ("/read-again", RequestBody::Complete(_)) => Outcome::ReadBody,
             ("/large", _) => call.reply(200).send(Body::Shared(&self.large)),
             ("/wait" | "/wait-at-once", RequestBody::Complete(body)) => wait(body, call),
             ("/wait-twice", _) => wait_twice(call),
+            ("/long", RequestBody::Complete(body)) => work(body, &self.works, call),
             (_, RequestBody::Complete(body)) => {
                 call.reply(200).send(Body::Bytes(&echo(request.head.method.as_str(), path, body)))
             }
@@ -82,6 +93,20 @@ fn wait_twice(call: &mut Call<'_, u32>) -> Outcome {
     }
 }
 
+/// Answers with the body at its fourth turn, counting the first.
+fn work(body: &[u8], works: &Rc<()>, call: &mut Call<'_, u32>) -> Outcome {
+    let unfinished = call.take_unfinished().map(|work| work.downcast::<Work>().expect("our own"));
+    let Some(mut work) = unfinished else {
+        return Outcome::Yield(Box::new(Work { turns: 1, body: body.to_vec(), _counted: Rc::clone(works) }));
+    };
+    assert!(body.is_empty(), "only the head is kept");
+    work.turns += 1;
+    if work.turns < 4 {
+        return Outcome::Yield(work);
+    }
+    call.reply(200).send(Body::Bytes(&answered(work.turns, &work.body)))
+}
+
 fn echo(method: &str, path: &str, body: &[u8]) -> Vec<u8> {
     [method.as_bytes(), b" ", path.as_bytes(), b" ", body].concat()
 }
@@ -95,7 +120,8 @@ fn large() -> Vec<u8> {
 }
 
 fn connect() -> Loopback<Toy> {
-    Loopback::new(Toy { large: Rc::new(large().into()), noted: Vec::new(), answered: Vec::new() }, PEER)
+    let (noted, answered) = (Vec::new(), Vec::new());
+    Loopback::new(Toy { large: Rc::new(large().into()), noted, answered, works: Rc::default() }, PEER)
 }
 
 fn get(path: &str) -> Vec<u8> {
@@ -135,8 +161,9 @@ fn talk(connection: &mut Loopback<Toy>, pieces: impl IntoIterator<Item = Vec<u8>
     let mut sent = Vec::new();
     for piece in pieces {
         connection.receive(&piece, &mut sent);
-        while connection.waits_for().is_some() {
-            sent.extend(connection.answer(7));
+        while connection.waits_for().is_some() || connection.yields() {
+            let pauses = connection.yields();
+            sent.extend(if pauses { connection.go_on() } else { connection.answer(7) });
         }
         if connection.is_closed() {
             break;
@@ -229,6 +256,13 @@ fn waiting_one() -> impl Strategy<Value = Exchange> {
     prop_oneof![with_body, Just(Exchange { request: get("/wait-twice"), answer: fine(&answered(7, b"")) })]
 }
 
+fn long_one() -> impl Strategy<Value = Exchange> {
+    prop::collection::vec(any::<u8>(), 0..40).prop_map(|body| {
+        let head = format!("POST /long HTTP/1.1\r\ncontent-length: {}\r\n\r\n", body.len());
+        Exchange { request: [head.as_bytes(), &body].concat(), answer: fine(&answered(4, &body)) }
+    })
+}
+
 fn exchanges() -> impl Strategy<Value = Vec<Exchange>> {
     let one = prop_oneof![
         2 => simple("GET"),
@@ -238,6 +272,7 @@ fn exchanges() -> impl Strategy<Value = Vec<Exchange>> {
         1 => of_version_10(),
         1 => large_one(),
         1 => waiting_one(),
+        1 => long_one(),
     ];
     prop::collection::vec(one, 1..8)
 }
@@ -252,6 +287,7 @@ fn noise() -> impl Strategy<Value = Vec<u8>> {
         b"/refuse",
         b"/large",
         b"/wait",
+        b"/long",
         b" HTTP/1.1\r\n",
         b" HTTP/1.0\r\n",
         b"\r\n",
@@ -485,6 +521,38 @@ fn half_a_request_behind_a_waiting_one_is_kept() {
     check(&connection.exchange(&[get("/wait"), b"GET /ha".to_vec()].concat()), b"");
     check(&connection.answer(1), &fine(&answered(1, b"")));
     check(&connection.exchange(b"lf HTTP/1.1\r\n\r\n"), &fine(&echo("GET", "/half", b"")));
+}
+
+#[test]
+fn long_work_goes_on_where_it_was() {
+    let mut connection = connect();
+    check(&connection.exchange(&[get("/long"), get("/behind")].concat()), b"");
+    for _ in 0..2 {
+        assert!(connection.yields());
+        check(&connection.go_on(), b"");
+    }
+    let expected = [fine(&answered(4, b"")), fine(&echo("GET", "/behind", b""))].concat();
+    check(&connection.go_on(), &expected);
+    assert!(!connection.yields());
+    check(&connection.go_on(), b"");
+}
+
+#[test]
+fn work_ends_with_its_connection() {
+    let mut connection = connect();
+    check(&connection.exchange(&get("/long")), b"");
+    assert_eq!(Rc::strong_count(&connection.service.works), 2);
+    connection.reconnect();
+    assert_eq!(Rc::strong_count(&connection.service.works), 1);
+    check(&connection.exchange(&get("/next")), &fine(&echo("GET", "/next", b"")));
+}
+
+#[test]
+fn nobody_yields_before_the_body_is_here() {
+    let mut connection = connect();
+    let sent = connection.exchange(b"POST /yield-at-once HTTP/1.1\r\ncontent-length: 4\r\n\r\n");
+    check(&sent, &last("500 Internal Server Error", b""));
+    assert!(connection.is_closed());
 }
 
 #[test]

@@ -36,6 +36,8 @@ struct Toy {
     state: u64,
     stopping: bool,
     waiting: Sender<(usize, TicketId)>,
+    /// How often the state was told.
+    told: u64,
 }
 
 impl Service for Toy {
@@ -52,6 +54,7 @@ impl Service for Toy {
     fn handle(&mut self, request: &Request<'_>, call: &mut Call<'_, u64>) -> Outcome {
         let wait = match request.head.target.path {
             "/panic" => panic!("as asked"),
+            "/long" => return self.work(call),
             "/large" => return call.reply(200).send(Body::Bytes(&vec![b'l'; LARGE_BYTES])),
             "/body" if request.body == RequestBody::Expected => return Outcome::ReadBody,
             "/wait" => PATIENCE,
@@ -80,7 +83,17 @@ impl Service for Toy {
 }
 
 impl Toy {
-    fn tell_state(&self, call: &mut Call<'_, u64>) -> Outcome {
+    /// Is at it until somebody else was told the state meanwhile.
+    fn work(&self, call: &mut Call<'_, u64>) -> Outcome {
+        let told_before = call.take_unfinished().and_then(|work| work.downcast::<u64>().ok());
+        match told_before {
+            Some(told_before) if *told_before < self.told => call.reply(200).send(Body::Bytes(b"done")),
+            told_before => Outcome::Yield(told_before.unwrap_or_else(|| Box::new(self.told))),
+        }
+    }
+
+    fn tell_state(&mut self, call: &mut Call<'_, u64>) -> Outcome {
+        self.told += 1;
         let text = format!("{} {} {}", self.shard, self.state, self.stopping);
         call.reply(200).send(Body::Bytes(text.as_bytes()))
     }
@@ -115,8 +128,8 @@ fn start_silent(connections_max: usize, timeouts: Timeouts) -> Option<Running> {
     let address = listeners[0].local_addr().expect("it is bound");
     let (sender, waiting) = unbounded();
     let plan = Plan { shards: SHARDS, pinned: None };
-    let config = PoolConfig { plan, listeners, timeouts, connections_max };
-    let make = move |shard, _: &_| Toy { shard, state: 0, stopping: false, waiting: sender.clone() };
+    let config = PoolConfig { plan, ports: vec![listeners], timeouts, connections_max };
+    let make = move |shard, _: &_| Toy { shard, state: 0, stopping: false, waiting: sender.clone(), told: 0 };
     let pool = ShardPool::start(config, make).expect("the host lets us");
     Some(Running { pool, address, waiting })
 }
@@ -192,6 +205,14 @@ impl Client {
             state: word().parse().expect("a state"),
             stopping: word() == "true",
         }
+    }
+
+    /// Whether something is here, without waiting.
+    fn has_answer(&self) -> bool {
+        self.0.set_nonblocking(true).expect("a TCP socket");
+        let is_here = self.0.peek(&mut [0]).is_ok();
+        self.0.set_nonblocking(false).expect("a TCP socket");
+        is_here
     }
 
     /// Waits until something comes; false if the server has closed instead.
@@ -403,6 +424,34 @@ fn a_large_answer_arrives_whole_at_a_slow_reader_while_others_are_served() {
     }
     assert_eq!(slow.receive().body.len(), LARGE_BYTES);
     assert_eq!(slow.told().state, 0);
+    assert!(pool.drain(PATIENCE));
+}
+
+#[test]
+fn long_work_lets_others_go_first() {
+    let Some(Running { pool, address, .. }) = start(1_000, timeouts()) else { return };
+    let mut others = one_per_shard(address);
+    let mut working: Vec<_> = (0..6).map(|_| Client::connect(address)).collect();
+    working.iter_mut().for_each(|client| client.send("/long"));
+    for client in &mut working {
+        // No work ends before somebody else was answered on its shard.
+        until("long work ends", || {
+            others.iter_mut().for_each(|other| _ = other.told());
+            client.has_answer()
+        });
+        assert_eq!(client.receive().body, "done");
+    }
+    // Who leaves in the middle leaves nothing behind.
+    let total = |of: fn(&Stats) -> u64| pool.stats().iter().map(|stats| of(stats)).sum::<u64>();
+    let accepted_before = total(|stats| stats.accepted.value());
+    let mut leaving = Client::connect(address);
+    leaving.send("/long");
+    drop(leaving);
+    until("it is gone", || {
+        others.iter_mut().for_each(|other| _ = other.told());
+        let is_known = total(|stats| stats.accepted.value()) > accepted_before;
+        is_known && total(|stats| stats.open.value()) == (others.len() + working.len()) as u64
+    });
     assert!(pool.drain(PATIENCE));
 }
 

@@ -14,11 +14,6 @@ use super::{
 
 /// Accepted, without effect yet.
 static PENDING: &[&Opt] = &[
-    &program::DISABLE_METRICS_BATCH_ENDPOINT,
-    &program::DISABLE_FEATURES_ENDPOINT,
-    &program::DISABLE_TOKENS_ENDPOINT,
-    &program::DISABLE_INSTANCE_DATA_ENDPOINT,
-    &program::DISABLE_OPENAPI,
     &program::OTEL_EXPORTER_OTLP_ENDPOINT,
     &program::OTEL_EXPORTER_OTLP_PROTOCOL,
     &program::EDGE_DEFER_TOKEN_VALIDATION,
@@ -55,10 +50,6 @@ pub fn unsupported(config: &Config) -> Option<String> {
         "--tls-enable (TLS_ENABLE)"
     } else if matches!(config.mode, Mode::Prepare(_)) {
         "offline prepare"
-    } else if config.backstage.token.is_some() {
-        "--backstage-token (BACKSTAGE_TOKEN)"
-    } else if config.backstage.address.is_some() {
-        "--backstage-port (BACKSTAGE_PORT)"
     } else {
         return None;
     };

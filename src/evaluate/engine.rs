@@ -1,4 +1,4 @@
-//! The compiled features of one environment, and the answers written from them.
+//! The compiled features of one environment, and the answers about one of them; lists are in [`super::list`].
 
 use super::answer;
 use super::ask::{Ask, Used};
@@ -6,9 +6,10 @@ use super::clock::ClockText;
 use super::compile::{Feature, Workshop};
 use super::evaluation::Evaluation;
 use super::link::link;
+use super::list::List;
 use super::reason::Reason;
 use super::scratch::Scratch;
-use super::tables::{Linked, Outcome, Run, Tables};
+use super::tables::{Outcome, Tables};
 use crate::features::environment::EnvironmentData;
 use crate::tokens::scope::Projects;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 /// All features of an environment, ready to be evaluated. Immutable; one is shared by all shards.
 #[derive(Debug, Default)]
 pub struct Engine {
-    tables: Tables,
+    pub(super) tables: Tables,
     malformed: Box<[Malformed]>,
 }
 
@@ -53,13 +54,6 @@ pub struct ResolvedVariant<'e> {
     pub payload: Option<(&'e str, &'e str)>,
 }
 
-/// Which features a list has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum List {
-    Enabled,
-    All,
-}
-
 impl Engine {
     /// Compiles an environment. `previous` is its engine before the change: features whose text and segments
     /// stayed are taken over from it. The result does not depend on it otherwise.
@@ -87,16 +81,6 @@ impl Engine {
     /// The names of all features, in byte order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tables.features.iter().map(|linked| &*linked.feature.name)
-    }
-
-    /// Appends `{"toggles":[...]}` with the features that are on (evaluation.md 13).
-    pub fn write_enabled(&self, ask: &Ask<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Used {
-        self.write(List::Enabled, ask, scratch, out)
-    }
-
-    /// Appends `{"toggles":[...]}` with all features of the token's projects.
-    pub fn write_all(&self, ask: &Ask<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Used {
-        self.write(List::All, ask, scratch, out)
     }
 
     /// Appends the object of one feature. `None`, and nothing appended, if there is none of this name in the
@@ -141,87 +125,6 @@ impl Engine {
         let payload = variant.payload.as_ref().map(|(kind, value)| (&**kind, &**value));
         Some(ResolvedVariant { name: &variant.name, payload })
     }
-
-    fn write(&self, list: List, ask: &Ask<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Used {
-        let start = out.len();
-        out.extend_from_slice(answer::OPEN);
-        let clock = ClockText::new(ask.now_unix_ms);
-        let used = if self.shows_everything(ask.projects) {
-            let mut evaluation = Evaluation::new(&self.tables, ask, &clock, scratch);
-            self.write_runs(list, &mut evaluation, out);
-            evaluation.used()
-        } else {
-            self.write_shown(list, ask, scratch, out)
-        };
-        answer::close(start, out);
-        used
-    }
-
-    fn shows_everything(&self, projects: &Projects) -> bool {
-        projects.is_everything() || self.tables.projects.iter().all(|project| projects.sees(project))
-    }
-
-    /// All features: settled ones run by run.
-    fn write_runs<'a>(&'a self, list: List, evaluation: &mut Evaluation<'a>, out: &mut Vec<u8>) {
-        for step in &self.tables.steps {
-            self.copy_run(list, step.run, out);
-            if let Some(linked) = self.tables.features.get(step.feature as usize) {
-                self.write_feature(list, linked, evaluation, out);
-            }
-        }
-        self.copy_run(list, self.tables.last_run, out);
-    }
-
-    fn copy_run(&self, list: List, run: Run, out: &mut Vec<u8>) {
-        let part = match list {
-            List::Enabled => run.enabled,
-            List::All => run.all,
-        };
-        out.extend_from_slice(part.of(&self.tables.text));
-    }
-
-    /// The features of some projects, one by one.
-    fn write_shown(&self, list: List, ask: &Ask<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Used {
-        let mut shown = std::mem::take(&mut scratch.shown);
-        shown.clear();
-        shown.extend(self.tables.projects.iter().map(|project| ask.projects.sees(project)));
-        let clock = ClockText::new(ask.now_unix_ms);
-        let mut evaluation = Evaluation::new(&self.tables, ask, &clock, scratch);
-        for linked in &self.tables.features {
-            if shown.get(linked.project).is_some_and(|is_shown| *is_shown) {
-                self.write_feature(list, linked, &mut evaluation, out);
-            }
-        }
-        let used = evaluation.used();
-        scratch.shown = shown;
-        used
-    }
-
-    fn write_feature<'a>(
-        &'a self,
-        list: List,
-        linked: &'a Linked,
-        evaluation: &mut Evaluation<'a>,
-        out: &mut Vec<u8>,
-    ) {
-        let text = &self.tables.text;
-        if let Some((outcome, object)) = linked.settled {
-            if list == List::All || outcome != Outcome::Off {
-                out.extend_from_slice(object.of(text));
-            }
-            return;
-        }
-        match evaluation.outcome(linked) {
-            Outcome::Off if list == List::Enabled => {}
-            Outcome::Off => out.extend_from_slice(linked.off.of(text)),
-            Outcome::On => out.extend_from_slice(linked.on.whole.of(text)),
-            Outcome::Variant(variant) => {
-                let json =
-                    self.tables.variants.get(variant as usize).map_or_else(Default::default, |it| it.json);
-                linked.on.copy_with(json, text, out);
-            }
-        }
-    }
 }
 
 fn malformed(features: &[Arc<Feature>]) -> Box<[Malformed]> {
@@ -234,6 +137,7 @@ fn malformed(features: &[Arc<Feature>]) -> Box<[Malformed]> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tables::Linked;
     use super::super::tests::environment;
     use super::*;
     use serde_json::{Value, json};

@@ -17,6 +17,12 @@ use super::tables::{Linked, Outcome, Parent, Rule, Set, Slot, Stickiness, Strate
 const RANDOM_IDS: u64 = 9999;
 /// `gradualRolloutRandom` draws from 1 to this.
 const RANDOM_PERCENT: u64 = 99;
+/// Units of work (see [`super::list`]) of a feature without constraints and rollouts.
+const FEATURE_WORK: usize = 10;
+/// A value is hashed at least this fast, in bytes per unit (measured: 5).
+const HASHED_BYTES_PER_UNIT: usize = 4;
+/// A value is turned into lower case at least this fast, in units per byte (measured: 5 for letters beyond ASCII).
+const LOWERED_UNITS_PER_BYTE: usize = 6;
 const CURRENT_TIME: Slot = Field::CurrentTime as Slot;
 
 /// The state of an evaluation.
@@ -28,6 +34,8 @@ pub(super) struct Evaluation<'a> {
     scratch: &'a mut Scratch,
     draws: Draws,
     used: Used,
+    /// Units of work since this was made.
+    work: usize,
 }
 
 impl<'a> Evaluation<'a> {
@@ -38,8 +46,28 @@ impl<'a> Evaluation<'a> {
         scratch: &'a mut Scratch,
     ) -> Self {
         scratch.prepare(tables, ask.context);
-        let (text, draws) = (ask.context.text(), Draws::new(ask.seed));
-        Self { tables, text, clock, scratch, draws, used: Used::default() }
+        Self::resumed(tables, ask, clock, scratch, (Draws::new(ask.seed), Used::default()))
+    }
+
+    /// One that goes on with what it noted in the scratch, and the state it was left in.
+    pub(super) fn resumed(
+        tables: &'a Tables,
+        ask: &Ask<'a>,
+        clock: &'a ClockText,
+        scratch: &'a mut Scratch,
+        (draws, used): (Draws, Used),
+    ) -> Self {
+        Self { tables, text: ask.context.text(), clock, scratch, draws, used, work: 0 }
+    }
+
+    /// What it can go on from, with the notes in the scratch.
+    pub(super) fn state(self) -> (Draws, Used) {
+        (self.draws, self.used)
+    }
+
+    /// About how many nanoseconds all outcomes so far took.
+    pub(super) fn work(&self) -> usize {
+        self.work
     }
 
     /// What all outcomes so far depended on.
@@ -49,6 +77,7 @@ impl<'a> Evaluation<'a> {
 
     /// Evaluates a feature that is not settled; a settled one is off here.
     pub(super) fn outcome(&mut self, linked: &'a Linked) -> Outcome {
+        self.work += FEATURE_WORK;
         let parents = linked.parents.of(&self.tables.parents);
         if !parents.iter().all(|parent| self.is_satisfied(parent, &linked.feature.name)) {
             return Outcome::Off;
@@ -95,11 +124,18 @@ impl<'a> Evaluation<'a> {
     fn tested(&mut self, constraint: u32) -> bool {
         let Some(slotted) = self.tables.constraints.get(constraint as usize) else { return false };
         let constraint = &slotted.constraint;
-        let is_met = self.value_or_clock(slotted.slot).is_some_and(|value| match &constraint.test {
-            Test::LowerText(test) => test.accepts(self.scratch.lower(slotted.slot, value)),
+        let Some(value) = self.value_or_clock(slotted.slot) else { return constraint.inverted };
+        self.work += constraint.test.work(value.len());
+        let is_met = match &constraint.test {
+            Test::LowerText(test) => {
+                let before = self.scratch.lowered_bytes();
+                let is_met = test.accepts(self.scratch.lower(slotted.slot, value));
+                self.work += (self.scratch.lowered_bytes() - before) * LOWERED_UNITS_PER_BYTE;
+                is_met
+            }
             Test::Matches(pattern) => self.scratch.is_match(pattern, value),
             test => test.accepts(value),
-        });
+        };
         is_met != constraint.inverted
     }
 
@@ -123,7 +159,7 @@ impl<'a> Evaluation<'a> {
             Stickiness::Of(slot) => Some(self.value_or_clock(slot)?),
         };
         Some(match value {
-            Some(value) => group.normalised(value.as_bytes(), 100),
+            Some(value) => self.normalised(group, value, 100),
             None => group.normalised(Decimal::new(self.draw(RANDOM_IDS)).as_bytes(), 100),
         })
     }
@@ -143,12 +179,17 @@ impl<'a> Evaluation<'a> {
             Stickiness::Of(slot) => self.value(slot),
         };
         let target = match value {
-            Some(value) => set.group.normalised(value.as_bytes(), set.total),
+            Some(value) => self.normalised(&set.group, value, set.total),
             None => self.draw(set.total),
         };
         let variants = set.variants.of(&self.tables.variants);
         let at = set.variants.start + variants.partition_point(|variant| variant.up_to < target);
         u32::try_from(at).ok()
+    }
+
+    fn normalised(&mut self, group: &Prefix, value: &str, modulus: u64) -> u64 {
+        self.work += value.len() / HASHED_BYTES_PER_UNIT;
+        group.normalised(value.as_bytes(), modulus)
     }
 
     fn overridden(&self, set: &Set) -> Option<u32> {

@@ -9,7 +9,8 @@
 //!
 //! One [`Engine`] per environment is made by the thread that owns the catalog and shared by all shards. A shard
 //! owns one [`Scratch`] (and a [`Context`] it reads each request into); with them, an evaluation allocates
-//! nothing but what the answer needs to grow.
+//! nothing but what the answer needs to grow. A list can also be written in slices of bounded work
+//! ([`Engine::begin`], [`Engine::go_on`]), so that a shard can answer others in between.
 
 mod answer;
 mod ask;
@@ -22,6 +23,7 @@ mod engine;
 mod evaluation;
 mod hash;
 mod link;
+mod list;
 mod part;
 mod reason;
 mod scratch;
@@ -30,8 +32,9 @@ mod tables;
 pub use ask::{Ask, Used};
 pub use context::{BadContext, Context, Field, VALUE_BYTES_MAX};
 pub use engine::{Engine, Malformed, Resolved, ResolvedVariant};
+pub use list::{List, Progress, Rest};
 pub use reason::Reason;
-pub use scratch::Scratch;
+pub use scratch::{Notes, Scratch};
 
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,14 @@ const MATCHERS_MAX: usize = 512;
 /// Owned by a shard, lent to each evaluation; may be used with any engine.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    notes: Notes,
+    matchers: Matchers,
+}
+
+/// What one evaluation has found out so far. Taken out of the scratch when it is left unfinished, and put back when
+/// it goes on; what patterns need stays with the shard.
+#[derive(Debug, Default)]
+pub struct Notes {
     /// By slot: where the value is in the context's text.
     values: Vec<Option<Part>>,
     /// By constraint: what came out.
@@ -23,20 +31,20 @@ pub struct Scratch {
     /// By slot: where the value in lower case is in `lower_text`.
     lowered: Vec<Option<Part>>,
     lower_text: String,
-    matchers: Matchers,
     /// By project: whether it is shown.
-    pub(super) shown: Vec<bool>,
+    shown: Vec<bool>,
 }
 
 impl Scratch {
     /// Makes ready for one evaluation.
     pub(super) fn prepare(&mut self, tables: &Tables, context: &Context) {
-        reset(&mut self.memo, tables.constraints.len());
-        reset(&mut self.lowered, tables.slots());
-        reset(&mut self.values, tables.slots());
-        self.lower_text.clear();
-        self.lower_text.shrink_to(KEPT_BYTES_MAX);
-        let (fields, properties) = self.values.split_at_mut_checked(FIRST_PROPERTY).unwrap_or_default();
+        let notes = &mut self.notes;
+        reset(&mut notes.memo, tables.constraints.len());
+        reset(&mut notes.lowered, tables.slots());
+        reset(&mut notes.values, tables.slots());
+        notes.lower_text.clear();
+        notes.lower_text.shrink_to(KEPT_BYTES_MAX);
+        let (fields, properties) = notes.values.split_at_mut_checked(FIRST_PROPERTY).unwrap_or_default();
         for (value, field) in fields.iter_mut().zip(Field::ALL) {
             *value = context.field_part(field);
         }
@@ -48,29 +56,54 @@ impl Scratch {
         }
     }
 
+    /// Exchanges the notes of an unfinished evaluation for those that are here.
+    pub fn exchange(&mut self, notes: &mut Notes) {
+        std::mem::swap(&mut self.notes, notes);
+    }
+
+    /// Notes which projects are shown.
+    pub(super) fn note_shown(&mut self, shown: impl Iterator<Item = bool>) {
+        self.notes.shown.clear();
+        self.notes.shown.extend(shown);
+    }
+
+    /// By project: whether it is shown. To be put back after a slice.
+    pub(super) fn take_shown(&mut self) -> Vec<bool> {
+        std::mem::take(&mut self.notes.shown)
+    }
+
+    pub(super) fn put_back_shown(&mut self, shown: Vec<bool>) {
+        self.notes.shown = shown;
+    }
+
     /// Where the value of a slot is in the context's text.
     pub(super) fn value(&self, slot: Slot) -> Option<Part> {
-        self.values.get(slot).copied().flatten()
+        self.notes.values.get(slot).copied().flatten()
     }
 
     pub(super) fn remembered(&self, constraint: u32) -> Option<bool> {
-        self.memo.get(constraint as usize).copied().flatten()
+        self.notes.memo.get(constraint as usize).copied().flatten()
     }
 
     pub(super) fn remember(&mut self, constraint: u32, result: bool) {
-        if let Some(known) = self.memo.get_mut(constraint as usize) {
+        if let Some(known) = self.notes.memo.get_mut(constraint as usize) {
             *known = Some(result);
         }
     }
 
+    /// Bytes of all values in lower case so far.
+    pub(super) fn lowered_bytes(&self) -> usize {
+        self.notes.lower_text.len()
+    }
+
     /// The value of a slot in lower case; made once per evaluation.
     pub(super) fn lower(&mut self, slot: Slot, value: &str) -> &str {
-        let known = self.lowered.get(slot).copied().flatten();
-        let part = known.unwrap_or_else(|| append_lower(value, &mut self.lower_text));
-        if let Some(known) = self.lowered.get_mut(slot) {
+        let known = self.notes.lowered.get(slot).copied().flatten();
+        let part = known.unwrap_or_else(|| append_lower(value, &mut self.notes.lower_text));
+        if let Some(known) = self.notes.lowered.get_mut(slot) {
             *known = Some(part);
         }
-        part.of_text(&self.lower_text)
+        part.of_text(&self.notes.lower_text)
     }
 
     pub(super) fn is_match(&mut self, pattern: &Arc<Pattern>, value: &str) -> bool {

@@ -10,9 +10,10 @@ use serde_json::value::RawValue;
 
 use super::standing::Revision;
 use crate::{
+    COMPATIBLE_VERSION,
+    clock::rfc3339,
     config::settings::Instance,
     observe::{consumption::Interval, observed::Observed, timing::Latency},
-    upstream::{COMPATIBLE_VERSION, wire::rfc3339},
 };
 
 /// What does not change while the process lives.

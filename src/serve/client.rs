@@ -22,6 +22,7 @@ use super::{
 use crate::{
     features::{compress::Coding, etag::Etag},
     messages::{Ask, Verdict},
+    tokens::table::Entry,
 };
 
 const NOT_UTF8: Failure = Failure::BadQuery("Failed to deserialize query string: not UTF-8");
@@ -53,6 +54,31 @@ impl Edge {
             return Ok(self.rules.cors.add(request, reply).send(Body::None));
         }
         Ok(self.send_stored(scope, serving, request, call))
+    }
+
+    /// `/internal-backstage/features/{token}`: what the token sees, for whoever also sends it in the header. Without
+    /// CORS headers, like all of the backstage.
+    pub(super) fn features_of(
+        &self,
+        token: &str,
+        request: &Request<'_>,
+        call: &mut Call<'_, Verdict>,
+    ) -> Result<Outcome, Failure> {
+        let named = path::percent_decode(token).ok_or(Failure::NotFound)?;
+        let presented = request.head.find(&self.rules.auth_header).unwrap_or_default().trim_ascii();
+        let key = self.keys.key(presented);
+        if key != self.keys.key(named.as_bytes()) {
+            return Err(Failure::Forbidden { allow: None });
+        }
+        let entry = self.replica.token(key).filter(Entry::may_use_client_api).ok_or(Failure::NotFound)?;
+        let scope = usize::try_from(entry.scope).map_err(|_| Failure::NotFound)?;
+        match self.serving(scope, call)? {
+            Continue(serving) => {
+                let reply = call.reply(200).lines(&serving.lines);
+                Ok(reply.send(Body::Shared(&serving.identity)))
+            }
+            Break(wait) => Ok(wait),
+        }
     }
 
     /// One feature.
@@ -128,7 +154,7 @@ impl Edge {
     }
 
     /// Sends a body made for this request.
-    pub(super) fn send_made(
+    fn send_made(
         &self,
         tag: &str,
         body: &[u8],
@@ -142,7 +168,8 @@ impl Edge {
     }
 }
 
-fn is_known_to_client(request: &Request<'_>, tag: &str) -> bool {
+/// Whether the client has what would be sent.
+pub(super) fn is_known_to_client(request: &Request<'_>, tag: &str) -> bool {
     request.head.known.if_none_match.is_some() && etag::none_match(request.head.lines("if-none-match"), tag)
 }
 

@@ -27,10 +27,10 @@ impl ClientIp {
     /// The client's address.
     pub fn of(&self, request: &Request<'_>) -> IpAddr {
         if !self.enabled {
-            return request.peer;
+            return request.origin.peer;
         }
         let line = |name| request.head.find(name).and_then(|value| std::str::from_utf8(value).ok());
-        self.resolve(line("forwarded"), line("x-forwarded-for"), request.peer)
+        self.resolve(line("forwarded"), line("x-forwarded-for"), request.origin.peer)
     }
 
     fn resolve(&self, forwarded: Option<&str>, x_forwarded_for: Option<&str>, peer: IpAddr) -> IpAddr {

@@ -11,6 +11,8 @@ use crate::{messages::Verdict, tokens::scope::Scope};
 
 const TEXT: &[u8] = b"content-type: text/plain; charset=utf-8\r\n";
 const JSON: &[u8] = b"content-type: application/json\r\n";
+/// RFC 9110 section 11.6.1, RFC 7617 and RFC 6750.
+const CHALLENGE: &[u8] = b"www-authenticate: Bearer, Basic realm=\"backstage\", charset=\"UTF-8\"\r\n";
 /// SDKs try again after a 503; some stop for good after a 401 or 403. So doubt is always a 503.
 const RETRY: &[u8] = b"retry-after: 1\r\n";
 
@@ -22,6 +24,8 @@ pub enum Failure {
         /// Methods of the route, if the method was wrong as well.
         allow: Option<&'static str>,
     },
+    /// The backstage asks for its token. 401, empty; browsers then ask their user for a password.
+    Unauthorized,
     /// No such path or feature. 404, empty.
     NotFound,
     /// 405, empty.
@@ -85,6 +89,7 @@ impl Failure {
             Self::NotFound | Self::BadContextQuery | Self::Forbidden { allow: None } => {
                 reply.send(Body::Empty)
             }
+            Self::Unauthorized => reply.lines(CHALLENGE).send(Body::Empty),
             Self::Forbidden { allow: Some(allow) } | Self::MethodNotAllowed { allow } => {
                 reply.header("allow", allow.as_bytes()).send(Body::Empty)
             }
@@ -119,6 +124,7 @@ impl Failure {
     fn status(&self) -> u16 {
         match self {
             Self::Forbidden { .. } => 403,
+            Self::Unauthorized => 401,
             Self::NotFound => 404,
             Self::MethodNotAllowed { .. } => 405,
             Self::BadQuery(_) | Self::BadContextQuery | Self::BodyNotJson(_) => 400,

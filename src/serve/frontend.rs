@@ -1,34 +1,37 @@
 //! `/api/frontend`, `/api/proxy` and their relatives: evaluated features (http-api.md 10.10 to 10.12).
 //!
 //! A context is read from the query or the body, the engine of the token's environment writes the answer into
-//! memory that the shard keeps, and an ETag over it lets a client that has it already be told so. Answers are not
-//! compressed: see `docs/ARCHITECTURE.md`.
+//! memory that the shard keeps, and an ETag over it lets a client that has it already be told so. Longer answers are
+//! compressed for clients that take gzip. What takes long, be it evaluating or compressing, is left in between so
+//! that others have their turn: see [`super::evaluator`].
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
 use brink_shards::{
-    Call, Outcome, Request,
-    http::{head::Method, path},
+    Body, Call, Outcome, Reply, Request, Unfinished as Kept,
+    http::{
+        accept_encoding::{self, Choice, Coding, Offered},
+        head::Method,
+    },
 };
-use rand::{Rng, SeedableRng, rngs::SmallRng};
 
-use super::{Edge, failure::Failure, json_body};
+use super::{
+    Edge,
+    client::is_known_to_client,
+    evaluator::{Evaluated, Evaluator, Left, Stage, Unfinished},
+    failure::Failure,
+    gzip::{Gzip, Pressed},
+    json_body,
+    limits::{GZIP_BYTES_MIN, SLICE_GZIP_BYTES, SLICE_WORK},
+};
 use crate::{
-    evaluate::{Ask, BadContext, Context, Engine, Scratch},
+    evaluate::{BadContext, Context},
     features::etag::Etag,
     messages::Verdict,
     snapshot::FrontendState,
-    tokens::scope::Scope,
 };
 
-/// What evaluations of one shard reuse.
-pub struct Evaluator {
-    context: Context,
-    scratch: Scratch,
-    answer: Vec<u8>,
-    /// Seeds the draws of each request.
-    random: SmallRng,
-}
+const ENTITY: &[u8] = b"content-type: application/json\r\nvary: accept-encoding\r\n";
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,35 +42,6 @@ pub enum Wanted<'p> {
     All,
     /// One feature, its name still percent-encoded.
     One(&'p str),
-}
-
-impl Evaluator {
-    /// Fresh memory; `seed` must differ from shard to shard.
-    pub fn new(seed: u64) -> Self {
-        Self {
-            context: Context::default(),
-            scratch: Scratch::default(),
-            answer: Vec::new(),
-            random: SmallRng::seed_from_u64(seed),
-        }
-    }
-
-    /// Writes the answer; false if there is no such feature.
-    fn evaluate(&mut self, engine: &Engine, wanted: &Wanted<'_>, scope: &Scope, now_unix_ms: i64) -> bool {
-        let Self { context, scratch, answer, random } = self;
-        answer.clear();
-        let ask = Ask { context, projects: &scope.projects, now_unix_ms, seed: random.random() };
-        match wanted {
-            Wanted::Enabled => drop(engine.write_enabled(&ask, scratch, answer)),
-            Wanted::All => drop(engine.write_all(&ask, scratch, answer)),
-            Wanted::One(name) => {
-                let found = path::percent_decode(name)
-                    .is_some_and(|name| engine.write_one(&name, &ask, scratch, answer).is_some());
-                return found;
-            }
-        }
-        true
-    }
 }
 
 impl Edge {
@@ -89,17 +63,150 @@ impl Edge {
             Some(FrontendState::Absent { .. }) | None => return Err(Failure::Forbidden { allow: None }),
         };
         let Some(described) = self.replica.describe(scope) else { return Err(Failure::NotFound) };
-        let mut evaluator = self.evaluator.borrow_mut();
-        if let Break(outcome) = read_context(&mut evaluator.context, request)? {
+        let evaluator = &mut *self.evaluator.borrow_mut();
+        if let Break(outcome) = read_context(&mut evaluator.sheet.context, request)? {
             return Ok(outcome);
         }
-        evaluator.context.set_remote_address_if_absent(self.rules.client_ip.of(request));
-        if !evaluator.evaluate(engine, wanted, described, self.now_unix_ms) {
-            return Err(Failure::NotFound);
+        evaluator.sheet.context.set_remote_address_if_absent(self.rules.client_ip.of(request));
+        match evaluator.begin(engine, wanted, described, self.now_unix_ms) {
+            Evaluated::Done => Ok(self.send_evaluated(evaluator, None, request, call)),
+            Evaluated::NotFound => Err(Failure::NotFound),
+            Evaluated::More((asked, rest)) => {
+                let left = Left { snapshot: self.replica.snapshot(), scope, asked, rest };
+                self.leave_evaluation(evaluator, None, left, request, call)
+            }
         }
-        let tag = Etag::of(&evaluator.answer);
-        Ok(self.send_made(&tag, &evaluator.answer, request, call))
     }
+
+    /// Goes on with a request that was left.
+    pub(super) fn go_on(
+        &self,
+        unfinished: Kept,
+        request: &Request<'_>,
+        call: &mut Call<'_, Verdict>,
+    ) -> Result<Outcome, Failure> {
+        // What this service gets back it has given.
+        let mut unfinished = unfinished.downcast::<Unfinished>().map_err(|_| Failure::NotFound)?;
+        let evaluator = &mut *self.evaluator.borrow_mut();
+        evaluator.exchange(&mut unfinished);
+        match unfinished.stage.take() {
+            Some(Stage::Press(tag, gzip)) => {
+                Ok(self.send_pressed(evaluator, Some(unfinished), (tag, gzip), request, call))
+            }
+            Some(Stage::Evaluate(left)) => match evaluator.go_on(left, SLICE_WORK) {
+                Evaluated::Done => Ok(self.send_evaluated(evaluator, Some(unfinished), request, call)),
+                Evaluated::NotFound => Err(Failure::NotFound),
+                Evaluated::More(left) => {
+                    self.leave_evaluation(evaluator, Some(unfinished), left, request, call)
+                }
+            },
+            None => Err(Failure::NotFound),
+        }
+    }
+
+    /// If it cannot be left, because too many are, it is brought to its end.
+    fn leave_evaluation(
+        &self,
+        evaluator: &mut Evaluator,
+        held: Option<Box<Unfinished>>,
+        left: Left,
+        request: &Request<'_>,
+        call: &mut Call<'_, Verdict>,
+    ) -> Result<Outcome, Failure> {
+        let mut stage = match evaluator.leave(held, Stage::Evaluate(left)) {
+            Ok(unfinished) => return Ok(Outcome::Yield(unfinished)),
+            Err(stage) => stage,
+        };
+        while let Stage::Evaluate(left) = stage {
+            match evaluator.go_on(left, usize::MAX) {
+                Evaluated::Done => break,
+                Evaluated::NotFound => return Err(Failure::NotFound),
+                Evaluated::More(left) => stage = Stage::Evaluate(left),
+            }
+        }
+        Ok(self.send_evaluated(evaluator, None, request, call))
+    }
+
+    /// Sends the answer in the sheet, or only says that the client has it.
+    fn send_evaluated(
+        &self,
+        evaluator: &mut Evaluator,
+        held: Option<Box<Unfinished>>,
+        request: &Request<'_>,
+        call: &mut Call<'_, Verdict>,
+    ) -> Outcome {
+        let answer = &evaluator.sheet.answer;
+        let tag = Etag::of(answer);
+        if is_known_to_client(request, &tag) {
+            return self.evaluated(304, &tag, request, call).send(Body::None);
+        }
+        match chosen(request, answer.len()) {
+            Choice::NotAcceptable => self.evaluated(406, &tag, request, call).send(Body::Bytes(answer)),
+            // The answer to HEAD describes the answer as it is: nothing is compressed to know a length.
+            Choice::Use(Coding::Gzip) if request.head.method != Method::Head => {
+                if let Some(kept) = evaluator.kept.find(&tag) {
+                    return self.gzipped(&tag, request, call).send(Body::Shared(&kept));
+                }
+                let gzip = evaluator.take_gzip();
+                self.send_pressed(evaluator, held, (tag, gzip), request, call)
+            }
+            Choice::Use(_) => self.evaluated(200, &tag, request, call).send(Body::Bytes(answer)),
+        }
+    }
+
+    /// Compresses the answer in the sheet and sends it.
+    fn send_pressed(
+        &self,
+        evaluator: &mut Evaluator,
+        held: Option<Box<Unfinished>>,
+        (tag, mut gzip): (Etag, Box<Gzip>),
+        request: &Request<'_>,
+        call: &mut Call<'_, Verdict>,
+    ) -> Outcome {
+        let mut pressed = gzip.take(&evaluator.sheet.answer, SLICE_GZIP_BYTES);
+        if pressed == Pressed::Partly {
+            match evaluator.leave(held, Stage::Press(tag, gzip)) {
+                Ok(unfinished) => return Outcome::Yield(unfinished),
+                Err(Stage::Press(_, back)) => gzip = back,
+                Err(Stage::Evaluate(_)) => gzip = evaluator.take_gzip(),
+            }
+            pressed = gzip.take(&evaluator.sheet.answer, usize::MAX);
+        }
+        let outcome = if pressed == Pressed::Whole {
+            let kept = evaluator.kept.keep(&tag, gzip.bytes());
+            let body = kept.as_ref().map_or(Body::Bytes(gzip.bytes()), Body::Shared);
+            self.gzipped(&tag, request, call).send(body)
+        } else {
+            self.evaluated(200, &tag, request, call).send(Body::Bytes(&evaluator.sheet.answer))
+        };
+        evaluator.put_back_gzip(gzip);
+        outcome
+    }
+
+    /// Begins an answer that is described by this tag.
+    fn evaluated<'c>(
+        &self,
+        status: u16,
+        tag: &Etag,
+        request: &Request<'_>,
+        call: &'c mut Call<'_, Verdict>,
+    ) -> Reply<'c> {
+        let reply = call.reply(status).lines(ENTITY).header("etag", tag.as_bytes());
+        self.rules.cors.add(request, reply)
+    }
+
+    fn gzipped<'c>(&self, tag: &Etag, request: &Request<'_>, call: &'c mut Call<'_, Verdict>) -> Reply<'c> {
+        self.evaluated(200, tag, request, call).header("content-encoding", b"gzip")
+    }
+}
+
+/// The coding of an answer of this length, by the rules of stored bodies: only that gzip is all there is.
+fn chosen(request: &Request<'_>, answer_bytes: usize) -> Choice {
+    if request.head.known.accept_encoding.is_none() {
+        return Choice::Use(Coding::Identity);
+    }
+    let gzip = answer_bytes >= GZIP_BYTES_MIN;
+    accept_encoding::choose(request.head.lines("accept-encoding"), Offered { gzip, br: false, zstd: false })
 }
 
 /// Reads the context from where the method has it. Breaks off to read the body first.

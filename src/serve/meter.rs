@@ -67,7 +67,7 @@ fn endpoint(route: &Route<'_>, below_base: &str) -> Option<Endpoint> {
         Route::Metrics(Api::Frontend { all: true }) => of_frontend(Evaluation::AllMetrics),
         Route::Register(Api::Frontend { all: false }) => of_frontend(Evaluation::Register),
         Route::Register(Api::Frontend { all: true }) => of_frontend(Evaluation::AllRegister),
-        Route::Health | Route::Ready | Route::Page(_) => None,
+        Route::Health | Route::Ready | Route::Page(_) | Route::Docs(_) => None,
         Route::Unknown if is_left_out(below_base) => None,
         Route::Unknown => Some(Endpoint::Unknown),
     }

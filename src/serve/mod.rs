@@ -12,11 +12,16 @@ mod client;
 mod client_ip;
 mod cors;
 mod desk;
+mod docs;
+mod evaluator;
 mod failure;
 mod frontend;
 mod guard;
+mod gzip;
 mod heartbeat;
 mod json_body;
+mod kept;
+mod limits;
 mod meter;
 mod peers;
 mod refusals;
@@ -34,23 +39,25 @@ use std::{
     time::Instant,
 };
 
+use backstage::Backstage;
 use brink_shards::{
     Answered, Call, Now, Outcome, Request, RequestBody, Service,
     http::{head::Method, path},
 };
 use client_ip::ClientIp;
 pub use desk::Desk;
+use docs::Docs;
+use evaluator::Evaluator;
 use failure::Failure;
-use frontend::{Evaluator, Wanted};
+use frontend::Wanted;
 use replica::Replica;
 use route::{Api, PageRoute, Route};
 use usage::Gatherer;
 
 use crate::{
-    config::settings::{Endpoints, ProxyTrust, Server},
+    config::settings::{self, Endpoints, ProxyTrust, Server},
     messages::{Notice, Verdict},
     observe::meter::Meter,
-    pages::Page,
     snapshot::Snapshot,
     tokens::key::KeyHasher,
 };
@@ -63,23 +70,28 @@ pub struct Rules {
     cors: cors::Cors,
     peers: peers::Peers,
     client_ip: ClientIp,
-    /// `/all` is served.
-    has_all: bool,
-    /// What is measured is shown.
-    has_metrics: bool,
+    endpoints: Endpoints,
+    backstage: Backstage,
+    docs: Docs,
 }
 
 impl Rules {
     /// Prepares the rules.
-    pub fn new(server: &Server, trust: &ProxyTrust, endpoints: &Endpoints) -> Self {
+    pub fn new(
+        server: &Server,
+        trust: &ProxyTrust,
+        endpoints: &Endpoints,
+        backstage: &settings::Backstage,
+    ) -> Self {
         Self {
             base_path: server.base_path.clone(),
             auth_header: server.auth_header.clone(),
             cors: cors::Cors::new(&server.cors),
             peers: peers::Peers::new(&server.allow, &server.deny),
             client_ip: ClientIp::new(trust),
-            has_all: endpoints.all,
-            has_metrics: endpoints.metrics,
+            endpoints: endpoints.clone(),
+            backstage: Backstage::new(backstage),
+            docs: Docs::new(server),
         }
     }
 }
@@ -141,7 +153,7 @@ impl Edge {
         request: &Request<'_>,
         call: &mut Call<'_, Verdict>,
     ) -> Result<Outcome, Failure> {
-        if !self.rules.peers.admits(request.peer) {
+        if !self.rules.peers.admits(request.origin.peer) {
             return Err(Failure::Forbidden { allow: None });
         }
         if let Method::Options = request.head.method {
@@ -149,10 +161,17 @@ impl Edge {
         }
         match route {
             Route::Unknown => Err(Failure::NotFound),
+            _ if !self.rules.backstage.has(route, request.origin.port) => Err(Failure::NotFound),
             Route::Health | Route::Ready | Route::Page(_) => self.backstage(route, request, call),
-            Route::Frontend(Wanted::All) if !self.rules.has_all => Err(Failure::NotFound),
-            Route::Metrics(Api::Frontend { all: true }) | Route::Register(Api::Frontend { all: true })
-                if !self.rules.has_all =>
+            Route::Docs(_) if !self.rules.endpoints.openapi => Err(Failure::NotFound),
+            Route::Docs(doc) => {
+                route.check_method(&request.head.method)?;
+                Ok(self.rules.docs.reply(*doc, call))
+            }
+            Route::Frontend(Wanted::All)
+            | Route::Metrics(Api::Frontend { all: true })
+            | Route::Register(Api::Frontend { all: true })
+                if !self.rules.endpoints.all =>
             {
                 Err(Failure::NotFound)
             }
@@ -174,16 +193,19 @@ impl Edge {
         request: &Request<'_>,
         call: &mut Call<'_, Verdict>,
     ) -> Result<Outcome, Failure> {
-        if let Route::Page(PageRoute::Prometheus) = route
-            && !self.rules.has_metrics
-        {
-            return Err(Failure::NotFound);
+        match route {
+            Route::Page(page) if !backstage::is_served(page, &self.rules.endpoints) => {
+                return Err(Failure::NotFound);
+            }
+            Route::Page(_) if !self.rules.backstage.admits(request, self.keys) => {
+                return Err(Failure::Unauthorized);
+            }
+            _ => route.check_method(&request.head.method)?,
         }
-        route.check_method(&request.head.method)?;
         match route {
             Route::Health => Ok(backstage::health(call)),
-            Route::Page(PageRoute::Prometheus) => backstage::page(Page::Prometheus, &self.desk, call),
-            Route::Page(_) => Err(Failure::NotFound),
+            Route::Page(PageRoute::FeaturesOf(token)) => self.features_of(token, request, call),
+            Route::Page(page) => backstage::page(page, &self.desk, call),
             _ if self.stopping || !self.replica.is_ready() => Err(Failure::NotReady),
             _ => Ok(backstage::ready(call)),
         }
@@ -252,8 +274,11 @@ impl Service for Edge {
         let path = path::normalise(request.head.target.path);
         let route = Route::find(&path, &rules.base_path);
         self.meter_request(&route, &path, request);
-        self.respond(&route, request, call)
-            .unwrap_or_else(|failure| failure.reply(&rules.cors, &self.replica, &route, request, call))
+        let outcome = match call.take_unfinished() {
+            Some(unfinished) => self.go_on(unfinished, request, call),
+            None => self.respond(&route, request, call),
+        };
+        outcome.unwrap_or_else(|failure| failure.reply(&rules.cors, &self.replica, &route, request, call))
     }
 
     fn answered(&mut self, answered: &Answered) {

@@ -57,6 +57,12 @@ impl Replica {
         Self { snapshot, scopes }
     }
 
+    /// The snapshot itself, for a request that outlives it: as long as it is held, the publisher frees nothing of it.
+    /// Writes the shared count, so not for every request.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot)
+    }
+
     /// What is known of a token.
     pub fn token(&self, key: TokenKey) -> Option<Entry> {
         let tokens: &TokenTable = &self.snapshot.tokens;

@@ -2,7 +2,7 @@
 
 use brink_shards::http::head::Method;
 
-use super::{failure::Failure, frontend::Wanted};
+use super::{docs::Doc, failure::Failure, frontend::Wanted};
 
 /// What a path means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub enum Route<'p> {
     Ready,
     /// Another document below `GET /internal-backstage/`.
     Page(PageRoute<'p>),
+    /// `GET /docs/openapi` and what belongs to it.
+    Docs(Doc),
     /// Everything else.
     Unknown,
 }
@@ -87,6 +89,9 @@ impl<'p> Route<'p> {
             "/api/client/edge-licensing/heartbeat" => Self::Heartbeat,
             "/internal-backstage/health" | "/health" => Self::Health,
             "/internal-backstage/ready" | "/ready" => Self::Ready,
+            "/docs/openapi" | "/swagger-ui" | "/swagger-ui/" => Self::Docs(Doc::Elsewhere),
+            "/docs/openapi/" | "/docs/openapi/index.html" => Self::Docs(Doc::Page),
+            "/docs/openapi.json" | "/api-doc/openapi.json" => Self::Docs(Doc::Document),
             _ => Self::named(path)
                 .or_else(|| Self::page(path))
                 .or_else(|| Self::frontend(path))
@@ -132,7 +137,7 @@ impl<'p> Route<'p> {
     pub fn allow(&self) -> Option<&'static str> {
         match self {
             Self::Features | Self::Frontend(_) => Some("GET,HEAD,POST"),
-            Self::Feature(_) | Self::Health | Self::Ready | Self::Page(_) => Some("GET,HEAD"),
+            Self::Feature(_) | Self::Health | Self::Ready | Self::Page(_) | Self::Docs(_) => Some("GET,HEAD"),
             Self::Metrics(_)
             | Self::Register(_)
             | Self::MetricsBulk
@@ -201,6 +206,13 @@ mod tests {
         check("/internal-backstage/features/x", "", Route::Page(PageRoute::FeaturesOf("x")));
         check("/internal-backstage/features/", "", Route::Unknown);
         check("/metrics", "", Route::Unknown);
+        check("/docs/openapi", "", Route::Docs(Doc::Elsewhere));
+        check("/foo/swagger-ui/", "/foo", Route::Docs(Doc::Elsewhere));
+        check("/docs/openapi/", "", Route::Docs(Doc::Page));
+        check("/docs/openapi/index.html", "", Route::Docs(Doc::Page));
+        check("/docs/openapi/swagger-ui.css", "", Route::Unknown);
+        check("/api-doc/openapi.json", "", Route::Docs(Doc::Document));
+        check("/docs", "", Route::Unknown);
         check("/internal-backstage/health", "", Route::Health);
         check("/foo/internal-backstage/ready", "/foo", Route::Ready);
         check("/internal-backstage/ready", "/foo", Route::Unknown);

@@ -2,7 +2,9 @@
 //!
 //! The control thread is played by the test: it receives what a shard asks and answers, or does not.
 
+mod backstage;
 mod features;
+mod frontend;
 mod meter;
 mod routes;
 mod tokens;
@@ -19,7 +21,7 @@ use crossbeam_channel::{Receiver, bounded};
 
 use super::{Desk, Edge, Rules, Seat};
 use crate::{
-    config::settings::{Cors, Endpoints, ProxyTrust, Server},
+    config::settings::{Backstage, Cors, Endpoints, ProxyTrust, Server},
     features::{
         catalog::Catalog,
         environment::EnvironmentData,
@@ -27,6 +29,7 @@ use crate::{
         view::{ScopeView, assemble},
     },
     messages::{Ask, Verdict, Waiter},
+    pages::PageAsk,
     snapshot::{ScopeState, Snapshot},
     tokens::{
         key::{KeyHasher, TokenKey},
@@ -59,8 +62,8 @@ fn scope(projects: &[&str]) -> Scope {
     Scope { environment: Some("development".into()), projects: Projects::from_names(projects) }
 }
 
-fn rules(server: &Server) -> Rules {
-    Rules::new(server, &ProxyTrust::default(), &Endpoints::default())
+fn rules(server: &Server, backstage: &Backstage) -> Rules {
+    Rules::new(server, &ProxyTrust::default(), &Endpoints::default(), backstage)
 }
 
 fn server() -> Server {
@@ -140,6 +143,7 @@ fn serving() -> Snapshot {
 struct Bench {
     connection: Loopback<Edge>,
     asks: Receiver<Ask>,
+    pages: Receiver<PageAsk>,
 }
 
 impl Bench {
@@ -162,12 +166,23 @@ impl Bench {
         Self::of_server(&server())
     }
 
-    /// The channel has room for three asks.
+    fn of_backstage(backstage: &Backstage) -> Self {
+        let mut bench = Self::new(rules(&server(), backstage), Desk::edge);
+        bench.apply(serving());
+        bench
+    }
+
     fn of(server: &Server, desk: impl FnOnce(crossbeam_channel::Sender<Ask>) -> Desk) -> Self {
+        Self::new(rules(server, &Backstage::default()), desk)
+    }
+
+    /// The channels have room for three asks.
+    fn new(rules: Rules, desk: impl FnOnce(crossbeam_channel::Sender<Ask>) -> Desk) -> Self {
         let (sender, asks) = bounded(3);
+        let (page_sender, pages) = bounded(3);
         let seat = Seat { shard: 0, clock: Instant::now };
-        let edge = Edge::new(rules(server), hasher(), desk(sender), 7).seated(seat);
-        Self { connection: Loopback::new(edge, PEER.parse().expect("an address")), asks }
+        let edge = Edge::new(rules, hasher(), desk(sender).with_pages(page_sender), 7).seated(seat);
+        Self { connection: Loopback::new(edge, PEER.parse().expect("an address")), asks, pages }
     }
 
     fn apply(&mut self, snapshot: Snapshot) {
@@ -206,7 +221,9 @@ impl Bench {
         let ask = self.asks.try_recv().expect("something is asked");
         let waiter = match &ask {
             Ask::Validate { waiter, .. } | Ask::AwaitData { waiter, .. } => *waiter,
-            Ask::Encode { .. } | Ask::Suspect { .. } => panic!("nobody waits for {ask:?}"),
+            Ask::Encode { .. } | Ask::Suspect { .. } | Ask::Describe(_) => {
+                panic!("nobody waits for {ask:?}")
+            }
         };
         let (ticket, _) = self.connection.waits_for().expect("the request waits");
         assert_eq!(waiter, Waiter { shard: 0, ticket });

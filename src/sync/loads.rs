@@ -4,6 +4,7 @@ use std::{collections::HashMap, time::SystemTime};
 
 use super::refresh::Trouble;
 use crate::{
+    features::model::Document,
     messages::Waiter,
     report::standing::Revision,
     tokens::{key::TokenKey, scope::Scope},
@@ -28,14 +29,40 @@ pub struct Target {
     pub loaded: bool,
     /// What went wrong at the last fetch; logged when it changes.
     pub trouble: Option<Trouble>,
-    /// Of the last document that had one, and when it came.
-    pub revision: Option<(u64, SystemTime)>,
+    /// When its last call ended.
+    pub checked: Option<SystemTime>,
+    /// Its last document.
+    pub document: Option<LastDocument>,
+}
+
+/// What is remembered of a document.
+#[derive(Debug, Clone, Copy)]
+pub struct LastDocument {
+    /// When it came.
+    pub at: SystemTime,
+    /// How many features it had.
+    pub features: usize,
+    /// Its revision.
+    pub revision_id: Option<u64>,
+}
+
+impl Target {
+    /// A call has ended, perhaps with a document.
+    pub fn note_call(&mut self, document: Option<&Document>) {
+        let at = SystemTime::now();
+        self.checked = Some(at);
+        if let Some(document) = document {
+            let revision_id = document.meta.as_ref().and_then(|meta| meta.revision_id);
+            self.document = Some(LastDocument { at, features: document.features.len(), revision_id });
+        }
+    }
 }
 
 impl Loads {
     /// A token joined the refresh set.
     pub fn join(&mut self, key: TokenKey, scope: Scope) {
-        self.targets.entry(key).or_insert(Target { scope, loaded: false, trouble: None, revision: None });
+        let target = Target { scope, loaded: false, trouble: None, checked: None, document: None };
+        self.targets.entry(key).or_insert(target);
     }
 
     /// A token left the refresh set.
@@ -48,11 +75,17 @@ impl Loads {
         self.targets.get_mut(&key)
     }
 
+    /// The token's fetches, to look at.
+    pub fn look(&self, key: TokenKey) -> Option<&Target> {
+        self.targets.get(&key)
+    }
+
     /// What the tokens brought last, ordered by scope.
     pub fn revisions(&self) -> Vec<Revision> {
         let revisions = self.targets.values().filter_map(|target| {
-            let (revision_id, last_updated) = target.revision?;
+            let document = target.document?;
             let Scope { environment, projects } = target.scope.clone();
+            let (revision_id, last_updated) = (document.revision_id?, document.at);
             Some(Revision { environment: environment?, projects, revision_id, last_updated })
         });
         let mut revisions: Vec<Revision> = revisions.collect();

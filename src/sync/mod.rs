@@ -11,6 +11,7 @@
 //! on a fetch makes the token a suspect, and only `/edge/validate` answering 200 without it takes data away.
 
 mod calls;
+mod describe;
 mod loads;
 mod refresh;
 mod validate;
@@ -18,7 +19,7 @@ mod validate;
 use std::{
     convert::Infallible,
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use brink_shards::Broadcast;
@@ -186,6 +187,8 @@ impl Sync {
             Ask::AwaitData { scope, waiter } => self.await_data(scope, waiter),
             Ask::Encode { scope, coding } => self.publisher.demand(scope, coding),
             Ask::Suspect { key } => self.registry.suspect(key, now),
+            // Whoever asked may have given up.
+            Ask::Describe(to) => drop(to.try_send(self.describe(now, SystemTime::now()))),
         }
     }
 
@@ -213,7 +216,7 @@ impl Sync {
         }
         (self.tokens_changed, self.changed) = (false, false);
         let Self { registry, catalog, loads, publisher, .. } = self;
-        let ready = !registry.any_known() || catalog.environments().next().is_some();
+        let ready = is_ready(registry, catalog);
         publisher.publish(Arc::clone(&self.tokens), ready, |scope| Data {
             clients: data_of(registry, catalog, loads, scope),
             frontends: frontend_data_of(registry, catalog, scope),
@@ -239,6 +242,11 @@ impl Sync {
             self.broadcast.answer(waiter.shard, waiter.ticket, verdict);
         }
     }
+}
+
+/// As in http-api.md 11.2.
+fn is_ready(registry: &TokenRegistry, catalog: &Catalog) -> bool {
+    !registry.any_known() || catalog.environments().next().is_some()
 }
 
 /// What is known about the data of a scope. Data that was loaded for a scope stays, whichever token fetches it

@@ -95,6 +95,9 @@ impl Sync {
             Ok(_) => self.schedule.succeeded(&key, now, &mut self.random),
             Err(trouble) => self.schedule.failed(&key, now, trouble.retry_after(), &mut self.random),
         }
+        if let Some(target) = self.loads.target(key) {
+            target.note_call(result.as_ref().ok().and_then(|fresh| Some(&fresh.as_ref()?.document)));
+        }
         match result {
             Ok(fresh) => self.refreshed(key, fresh),
             Err(trouble) => self.not_refreshed(key, trouble, now),
@@ -115,10 +118,7 @@ impl Sync {
         let (Some(fresh), Some(environment)) = (fresh, &scope.environment) else { return };
         let revision = fresh.document.meta.as_ref().and_then(|meta| meta.revision_id);
         self.tally.polled(&scope, revision, SystemTime::now());
-        if let Some(revision_id) = revision {
-            target.revision = Some((revision_id, SystemTime::now()));
-            self.revisions_changed = true;
-        }
+        self.revisions_changed |= revision.is_some();
         let first = !self.loads.has_loaded(&scope);
         let applied = self.catalog.apply(environment, &scope.projects, fresh.document);
         self.loads.loaded(key);

@@ -11,9 +11,6 @@ use http::{
 use super::error::{CallError, ClientError, Flag};
 use crate::config::settings;
 
-/// Version of Unleash Edge whose behaviour we offer; upstream reads it from the user agent.
-pub const COMPATIBLE_VERSION: &str = "20.4.1";
-
 /// Version of the client specification that the engine implements.
 const CLIENT_SPEC: &str = "6.1.0";
 
@@ -116,6 +113,7 @@ mod tests {
     use url::Url;
 
     use super::*;
+    use crate::COMPATIBLE_VERSION;
 
     fn headers(auth_header: &str, custom: &[(&str, &str)]) -> Result<Headers, ClientError> {
         Headers::new(&settings::Upstream {

@@ -27,5 +27,4 @@ mod url;
 
 pub use client::{Client, Fetched, Registered};
 pub use error::{CallError, ClientError};
-pub use headers::COMPATIBLE_VERSION;
 pub use reporting::Relayed;

@@ -171,6 +171,11 @@ impl<K: Ord + Clone> Schedule<K> {
         self.entries.get(key)?.last_success
     }
 
+    /// When `key` is fetched next; may lie in the past.
+    pub fn due_at(&self, key: &K) -> Option<Instant> {
+        Some(self.entries.get(key)?.due)
+    }
+
     /// Whether `key` is scheduled.
     pub fn contains(&self, key: &K) -> bool {
         self.entries.contains_key(key)

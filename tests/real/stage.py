@@ -60,6 +60,31 @@ def fetch_json(url, expect=200, **rest):
     return json.loads(body)
 
 
+class Connection:
+    """Many requests with one token, on one connection."""
+
+    def __init__(self, url, token):
+        parts = urllib.parse.urlsplit(url)
+        self.connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=10)
+        self.headers = {"Authorization": token}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.connection.close()
+
+    def fetch(self, method, path, body=None):
+        headers, text = self.headers, None
+        if body is not None:
+            headers, text = {**headers, "Content-Type": "application/json"}, json.dumps(body)
+        self.connection.request(method, path, text, headers)
+        answer = self.connection.getresponse()
+        content = answer.read()
+        assert answer.status == 200, f"{method} {path} {text or ''} answered {answer.status}: {content[:200]!r}"
+        return json.loads(content)
+
+
 def until(seconds, what, condition):
     """Polls until `condition` holds and returns what it gave."""
     deadline = time.monotonic() + seconds

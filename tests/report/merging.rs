@@ -131,3 +131,17 @@ fn what_an_edge_below_reports_arrives_with_us_as_the_farther_hop() {
     assert_eq!((&metric["name"], &metric["samples"][0]["value"]), (&json!("c1"), &json!(2.0)));
     assert_eq!(elements(&requests, "seenTokens"), [TOKEN]);
 }
+
+#[test]
+fn the_backstage_shows_what_upstream_does_not_have_yet() {
+    let (up, brink) = crate::scene::running(&["--metrics-interval-seconds", "3600"]);
+    report(&brink, METRICS, &bucket("2026-11-21T02:10:00Z", &[("fa", 3)]));
+    let shown = |page: &str| brink.get(&format!("/internal-backstage/{page}"), &[]).json();
+    brink.get_until("/internal-backstage/metricsbatch", &[], |page| {
+        page.json()["metrics"][0]["bucket"]["yes"] == 3
+    });
+    assert_eq!(shown("metricsbatch")["metrics"][0]["key"]["feature_name"], "fa");
+    assert_eq!(shown("instancedata")["this_instance"]["edgeVersion"], "20.4.1");
+    assert_eq!(shown("instancedata")["connected_instances"], json!([]));
+    assert_eq!(on(&up.requests(), BULK).count(), 0, "looking sends nothing");
+}

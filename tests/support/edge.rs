@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use brink::{
-    config::settings::{Cors, Endpoints, ProxyTrust, Server},
+    config::settings::{Backstage, Cors, Endpoints, ProxyTrust, Server},
     messages::Ask,
     serve::{Desk, Edge, Rules},
     tokens::key::KeyHasher,
@@ -40,7 +40,7 @@ fn server() -> Server {
 /// A connection to a shard with nothing to serve, whose desk is made by `desk`.
 pub fn connect(desk: impl FnOnce(Sender<Ask>) -> Desk) -> (Loopback<Edge>, Receiver<Ask>) {
     let (sender, asks) = bounded(64);
-    let rules = Rules::new(&server(), &ProxyTrust::default(), &Endpoints::default());
+    let rules = Rules::new(&server(), &ProxyTrust::default(), &Endpoints::default(), &Backstage::default());
     (Loopback::new(Edge::new(rules, hasher(), desk(sender), 7), PEER), asks)
 }
 

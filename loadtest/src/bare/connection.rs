@@ -122,6 +122,10 @@ fn count_requests(bytes: &[u8]) -> Option<(usize, usize)> {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         match httparse::Request::new(&mut headers).parse(rest) {
             Ok(httparse::Status::Complete(length)) => {
+                let length = length + content_length(&headers);
+                if length > rest.len() {
+                    break;
+                }
                 requests += 1;
                 used += length;
             }
@@ -130,4 +134,26 @@ fn count_requests(bytes: &[u8]) -> Option<(usize, usize)> {
         }
     }
     Some((requests, used))
+}
+
+/// The length of the body that is announced; 0 without one. Requests of this kit have no chunks.
+fn content_length(headers: &[httparse::Header<'_>]) -> usize {
+    let lengths = headers.iter().filter(|header| header.name.eq_ignore_ascii_case("content-length"));
+    let mut values = lengths.filter_map(|header| std::str::from_utf8(header.value).ok()?.trim().parse().ok());
+    values.next().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_requests_are_counted_with_their_bodies() {
+        let check = |bytes: &str, wanted| assert_eq!(count_requests(bytes.as_bytes()), wanted, "{bytes:?}");
+        check("GET / HTTP/1.1\r\n\r\n", Some((1, 18)));
+        check("GET / HTTP/1.1\r\n\r\nGET / HT", Some((1, 18)));
+        check("POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{", Some((0, 0)));
+        check("POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}GET / HTTP/1.1\r\n\r\n", Some((2, 58)));
+        check("{}", None);
+    }
 }

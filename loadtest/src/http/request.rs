@@ -1,4 +1,4 @@
-//! A GET request without a body. Header values are never printed: they hold tokens.
+//! A request: GET, or POST with a JSON body. Header values are never printed: they hold tokens.
 
 use std::fmt;
 use std::str::FromStr;
@@ -41,17 +41,29 @@ impl FromStr for Header {
     }
 }
 
-/// A GET request.
+/// A request; GET unless it has a body.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Path and query.
     pub path: String,
     pub headers: Vec<Header>,
+    /// Sent by POST.
+    pub body: Option<String>,
 }
 
 impl Request {
     pub fn new(path: &str) -> Self {
-        Self { path: path.to_owned(), headers: Vec::new() }
+        Self { path: path.to_owned(), headers: Vec::new(), body: None }
+    }
+
+    /// The same as POST with this JSON.
+    #[must_use]
+    pub fn post_json(self, body: &str) -> Self {
+        Self { body: Some(body.to_owned()), ..self }.with("Content-Type", "application/json")
+    }
+
+    pub fn method(&self) -> &'static str {
+        if self.body.is_some() { "POST" } else { "GET" }
     }
 
     #[must_use]
@@ -62,11 +74,16 @@ impl Request {
 
     /// The bytes on the wire.
     pub fn encode(&self, host: &str) -> Vec<u8> {
-        let mut text = format!("GET {} HTTP/1.1\r\nHost: {host}\r\n", self.path);
+        let mut text = format!("{} {} HTTP/1.1\r\nHost: {host}\r\n", self.method(), self.path);
         for header in &self.headers {
             text.push_str(&format!("{}: {}\r\n", header.name, header.value));
         }
+        let body = self.body.as_deref().unwrap_or_default();
+        if self.body.is_some() {
+            text.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        }
         text.push_str("\r\n");
+        text.push_str(body);
         text.into_bytes()
     }
 }
@@ -100,5 +117,9 @@ mod tests {
     fn a_request_is_encoded() {
         let request = Request::new("/a?b=1").with("X", "y");
         assert_eq!(request.encode("h:1"), b"GET /a?b=1 HTTP/1.1\r\nHost: h:1\r\nX: y\r\n\r\n");
+        let posted = Request::new("/a").post_json("{}").encode("h:1");
+        let expected =
+            b"POST /a HTTP/1.1\r\nHost: h:1\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+        assert_eq!(posted, expected);
     }
 }

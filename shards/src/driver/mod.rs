@@ -43,7 +43,12 @@ pub trait Driver: 'static {
     fn accept(listener: &Self::Listener) -> impl Future<Output = io::Result<Self::Sock>>;
     /// Waits.
     fn sleep(duration: Duration) -> impl Future<Output = ()>;
-    /// Runs a task beside the caller, on the same thread.
+    /// Waits until whatever is ready has had its turn, sockets included. A timer serves: executors look at sockets
+    /// before them. It must not be due already when it is first polled, and be due when the executor gets there.
+    fn pass() -> impl Future<Output = ()> {
+        Self::sleep(Duration::from_micros(1))
+    }
+    /// Runs a task beside the caller, on the same thread, perhaps at once.
     fn spawn(future: impl Future<Output = ()> + 'static);
     /// Makes an executor on this thread, says so, and runs the future to its end. `cpu` pins the thread.
     ///

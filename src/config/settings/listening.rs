@@ -75,7 +75,7 @@ impl Default for Endpoints {
 }
 
 /// The internal routes (security.md 1.1).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Backstage {
     /// An address of their own; `None` serves them next to the API.
     pub address: Option<SocketAddr>,

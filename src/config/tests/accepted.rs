@@ -555,12 +555,6 @@ fn what_would_do_harm_in_silence_is_unsupported() {
         says,
         r#"Some("offline prepare is not built in yet")"#,
     );
-    check(
-        &format!("{EDGE} --backstage-token x"),
-        &[],
-        says,
-        r#"Some("--backstage-token (BACKSTAGE_TOKEN) is not built in yet")"#,
-    );
     check(&format!("{EDGE} --streaming --backup-folder f"), &[], says, "None");
 }
 

@@ -40,6 +40,10 @@ impl Networks {
         self.v4.is_empty() && self.v6.is_empty()
     }
 
+    pub(in super::super) fn len(&self) -> usize {
+        self.v4.len() + self.v6.len()
+    }
+
     /// Whether a value is an address in one of them.
     pub(in super::super) fn contain(&self, value: &str) -> bool {
         match value.parse() {

@@ -8,9 +8,10 @@ use super::BadContext;
 use super::draft::{Draft, Layer, Repeats};
 use super::{form, tree};
 
-/// A bracket, plain or encoded. Only upper-case hexadecimal digits count, as in Unleash Edge 20.4.
-const OPEN: [&str; 2] = ["[", "%5B"];
-const CLOSE: [&str; 2] = ["]", "%5D"];
+/// A bracket, plain or encoded alike. Unleash Edge 20.4 knows upper-case hexadecimal digits only, against RFC 3986
+/// 6.2.2.1.
+const OPEN: [&str; 3] = ["[", "%5B", "%5b"];
+const CLOSE: [&str; 3] = ["]", "%5D", "%5d"];
 /// Keys that only the tree understands when they stand alone.
 const STRUCTURED: [&str; 2] = ["properties", "context"];
 
@@ -165,6 +166,9 @@ mod tests {
         check("properties[plan]=team", &["plan=team"]);
         check("properties%5Bplan%5D=team", &["plan=team"]);
         check("properties%5Bplan]=team", &["plan=team"]);
+        check("properties%5bplan%5d=team", &["plan=team"]);
+        check("properties[plan%5D=team&properties%5bcountry]=NO", &["country=NO", "plan=team"]);
+        check("context%5buserId%5d=9&userId=3", &["userId:9"]);
         check("plan=team", &["plan=team"]);
         check("plan=a&properties[plan]=b", &["plan=a"]);
         check("properties[plan]=b&plan=a", &["plan=a"]);
@@ -201,7 +205,7 @@ mod tests {
         check("properties[5x]=a", &["5x=a"]);
         check("a]=1", &["a]=1"]);
         check("a%5D=1", &["a]=1"]);
-        check("a%5b=1", &["a[=1"]);
+        check("a=%5b%5d", &["a=[]"]);
         check("[a]=1", &["a=1"]);
         check("a=1&=3", &["=3", "a=1"]);
         check("properties[a&b=c]=1", &["a&b=c=1"]);
@@ -224,6 +228,8 @@ mod tests {
             "properties[%ff]=1",
             "x[a]=%ff",
             "a[",
+            "a%5b=1",
+            "a%5B=1",
             "a[][b]=1",
             "a[b]=1&a[]=2",
             "a[]=1&a[b]=2",
@@ -251,6 +257,8 @@ mod tests {
             "]",
             "%5B",
             "%5D",
+            "%5b",
+            "%5d",
             "&",
             "=",
             "%",

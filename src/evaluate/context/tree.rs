@@ -269,8 +269,8 @@ impl<'q> Reader<'q> {
         let rest = self.query.as_bytes().get(self.at..).unwrap_or_default();
         let (sign, length) = match rest {
             [] => (Sign::End, 0),
-            [b'%', b'5', b'B', ..] => (Sign::Open, 3),
-            [b'%', b'5', b'D', ..] => (Sign::Close, 3),
+            [b'%', b'5', b'B' | b'b', ..] => (Sign::Open, 3),
+            [b'%', b'5', b'D' | b'd', ..] => (Sign::Close, 3),
             [b'[', ..] => (Sign::Open, 1),
             [b']', ..] => (Sign::Close, 1),
             [b'=', ..] => (Sign::Equals, 1),

@@ -5,6 +5,7 @@ mod dependencies;
 mod hostile;
 mod incremental;
 mod malformed;
+mod slices;
 mod strategies;
 mod variants;
 

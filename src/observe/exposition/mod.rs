@@ -18,7 +18,7 @@ use prometheus::{
 };
 
 use super::{family, gather::Gatherer, tally::Tally};
-use crate::upstream::COMPATIBLE_VERSION;
+use crate::COMPATIBLE_VERSION;
 
 /// The media type of the text format.
 pub const TEXT_TYPE: &str = "text/plain; charset=utf-8";

@@ -125,7 +125,8 @@ fn the_way_of_a_snapshot_is_timed() {
 #[test]
 fn nobody_waits_for_a_service_without_a_seat() {
     let (sender, answers) = bounded(1);
-    let mut edge = Edge::new(rules(&server()), hasher(), Desk::offline(bounded(1).0), 7);
+    let mut edge =
+        Edge::new(rules(&server(), &Backstage::default()), hasher(), Desk::offline(bounded(1).0), 7);
     edge.told(Notice::Measure(sender));
     assert!(answers.recv().is_err(), "the sender is gone");
 }

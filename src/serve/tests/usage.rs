@@ -33,11 +33,9 @@ impl Reporting {
 
     fn of(server: &Server, endpoints: &Endpoints) -> Self {
         let (handed, buckets) = bounded(1);
-        let (sender, asks) = bounded(3);
-        let rules = Rules::new(server, &ProxyTrust::default(), endpoints);
-        let edge = Edge::new(rules, hasher(), Desk::edge(sender).with_usage(handed), 7);
-        let connection = Loopback::new(edge, PEER.parse().expect("an address"));
-        let mut reporting = Self { bench: Bench { connection, asks }, buckets };
+        let rules = Rules::new(server, &ProxyTrust::default(), endpoints, &Backstage::default());
+        let bench = Bench::new(rules, |sender| Desk::edge(sender).with_usage(handed));
+        let mut reporting = Self { bench, buckets };
         reporting.bench.apply(tokens());
         reporting.tick(0);
         reporting
