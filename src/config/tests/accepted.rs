@@ -518,12 +518,12 @@ fn secrets_come_from_files() {
 #[test]
 fn pending_options_are_named_when_given() {
     check(
-        &format!("{EDGE} --disable-tokens-endpoint --backup-folder f -p a:b.c"),
+        &format!("{EDGE} --streaming --backup-folder f -p a:b.c"),
         &[],
         |c| c.pending,
-        r#"["disable-tokens-endpoint", "backup-folder"]"#,
+        r#"["backup-folder", "streaming"]"#,
     );
-    check(&format!("{EDGE} --disable-tokens-endpoint=false"), &["HOSTNAME=h"], |c| c.pending, "[]");
+    check(&format!("{EDGE} --streaming=false"), &["HOSTNAME=h"], |c| c.pending, "[]");
     check(EDGE, &["BOOTSTRAP_FILE=f", "STREAMING=true"], |c| c.pending, r#"["bootstrap-file", "streaming"]"#);
     check(OFFLINE, &["BOOTSTRAP_FILE=f", "STREAMING=true"], |c| c.pending, "[]");
     check(
