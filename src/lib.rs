@@ -15,6 +15,7 @@ pub mod offline;
 pub mod pages;
 pub mod probe;
 pub mod publish;
+pub mod reload;
 pub mod report;
 pub mod serve;
 pub mod signals;

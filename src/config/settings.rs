@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use url::Url;
 
 pub use self::{
-    edge::{Backup, Edge, Fetching, Hmac, Redis, RedisMode, RemoteWrite, StartScope},
+    edge::{Backup, Edge, Fetching, Hmac, Redis, RedisMode, RemoteWrite, StartScope, TokenFiles},
     listening::{
         Backstage, Endpoints, LogFormat, Otlp, OtlpProtocol, ProxyTrust, ServerTls, ServerTlsFiles, Stopping,
     },
