@@ -35,7 +35,7 @@ fn a_token_is_never_shown_anywhere() {
         up.add_token(ODD, "client", &["*"]);
         up.set_features("my_env", crate::scene::document(&["odd"]));
         let url = up.url();
-        let pretrusted = format!("{OPAQUE}@development");
+        let pretrusted = format!("{OPAQUE}@my_env");
         let mut arguments = edge(&url, &["-t", ODD, "-p", &pretrusted]);
         arguments.splice(0..0, ["--token-header", header]);
         let mut command = Brink::command(&arguments);
