@@ -104,3 +104,22 @@ fn offline_the_configured_tokens_are_listed() {
     assert_eq!(tokens, [(browser.into(), "frontend".into()), (client.into(), "backend".into())]);
     assert_eq!(brink.get(VALIDATE, &[]).status, 405);
 }
+
+#[test]
+fn more_unknown_tokens_than_fit_the_queue_are_validated_in_some_calls() {
+    let (up, brink) = running(&[]);
+    let tokens: Vec<String> = (0..3_000).map(|number| format!("*:development.valid-{number:026}")).collect();
+    tokens.iter().for_each(|token| up.add_token(token, "client", &["*"]));
+    let asked: Vec<&str> = tokens.iter().map(String::as_str).collect();
+    let statuses: Vec<u16> = (0..30)
+        .map(|_| {
+            let answer = validate(&brink, &asked);
+            if answer.status == 200 {
+                assert_eq!(listed(&answer).len(), tokens.len());
+            }
+            answer.status
+        })
+        .collect();
+    assert!(statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
+    brink.get_until("/internal-backstage/ready", &[], |_| validate(&brink, &asked).status == 200);
+}
