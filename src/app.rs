@@ -18,7 +18,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 
 use crate::{
     config::{
-        self, Config,
+        self, Config, lists,
         settings::{self, Mode, Server, StartScope, Stopping},
     },
     control::Control,
@@ -123,7 +123,7 @@ fn prepared(config: &Config, serve: impl FnOnce(Prepared) -> Result<(), Failed>)
     serve(Prepared { signals, log_dropped: flush.dropped() })
 }
 
-fn serve_offline(config: &Config, settings: &settings::Offline, ready: Prepared) -> Result<(), Failed> {
+fn serve_offline(config: &Config, settings: &settings::Offline, mut ready: Prepared) -> Result<(), Failed> {
     let document = offline::read(&settings.bootstrap_file)?;
     let keys = KeyHasher::new(rand::random());
     let registry = offline_tokens(settings, keys);
@@ -140,8 +140,9 @@ fn serve_offline(config: &Config, settings: &settings::Offline, ready: Prepared)
         path: settings.bootstrap_file.clone(),
         document,
         reload: settings.reload_interval,
-        tokens: registry.table(),
-        listing: registry.listing(),
+        tokens: tokens_of(&registry),
+        reread: reread(settings.clone(), keys, Arc::clone(&tally)),
+        hangups: ready.signals.on_hangup(),
         broadcast: pool.broadcast().clone(),
         asks,
     };
@@ -169,6 +170,22 @@ fn offline_tokens(settings: &settings::Offline, keys: KeyHasher) -> TokenRegistr
         list.iter().for_each(|token| registry.add_offline(kind, token.expose()));
     }
     registry
+}
+
+fn tokens_of(registry: &TokenRegistry) -> offline::Tokens {
+    offline::Tokens { table: registry.table(), listing: registry.listing() }
+}
+
+/// Reads the files of tokens again, each time; a bad one keeps the list that is in force.
+fn reread(mut settings: settings::Offline, keys: KeyHasher, tally: Arc<Tally>) -> offline::Reread {
+    Box::new(move || {
+        for file in lists::read_offline(&mut settings) {
+            tracing::error!("Tokens were not read again, the old ones stay: {file}");
+        }
+        let tokens = tokens_of(&offline_tokens(&settings, keys));
+        tally.tokens_stand(&TokenStates::of(&tokens.table));
+        tokens
+    })
 }
 
 fn serve_edge(config: &Config, settings: &settings::Edge, mut ready: Prepared) -> Result<(), Failed> {

@@ -61,6 +61,17 @@ pub fn read(path: &Path) -> Result<Document, FileError> {
         .map_err(|error| FileError::Invalid { path: path.display().to_string(), reason: error.to_string() })
 }
 
+/// The tokens that are served.
+pub struct Tokens {
+    /// To be looked up.
+    pub table: TokenTable,
+    /// The same, to be shown.
+    pub listing: Listing,
+}
+
+/// Reads the tokens again.
+pub type Reread = Box<dyn FnMut() -> Tokens + Send>;
+
 /// What the offline thread is made of.
 pub struct Setup {
     /// The file.
@@ -70,9 +81,11 @@ pub struct Setup {
     /// How often to read it again.
     pub reload: Option<Duration>,
     /// The configured tokens.
-    pub tokens: TokenTable,
-    /// The same, to be shown.
-    pub listing: Listing,
+    pub tokens: Tokens,
+    /// Reads those again that come from files.
+    pub reread: Reread,
+    /// When to: files of tokens, and the features file with them.
+    pub hangups: Receiver<()>,
     /// The shards.
     pub broadcast: Broadcast<Edge>,
     /// From the shards.
@@ -83,6 +96,9 @@ struct Offline {
     path: PathBuf,
     tokens: Arc<TokenTable>,
     listing: Listing,
+    reread: Reread,
+    /// The last one that could be read.
+    document: Document,
     catalog: Catalog,
     publisher: Publisher,
     /// The last reload failed; logged when that changes.
@@ -96,22 +112,30 @@ struct Offline {
 pub fn start(setup: Setup) -> std::io::Result<Control> {
     let broadcast = setup.broadcast;
     let publisher = Publisher::new(Box::new(move |snapshot| broadcast.publish(snapshot)))?;
-    let tokens = Arc::new(setup.tokens);
+    let Tokens { table, listing } = setup.tokens;
     let mut offline = Offline {
         path: setup.path,
-        tokens,
-        listing: setup.listing,
+        tokens: Arc::new(table),
+        listing,
+        reread: setup.reread,
+        document: setup.document,
         catalog: Catalog::default(),
         publisher,
         in_trouble: false,
     };
-    offline.take_over(setup.document);
-    let (asks, reload) = (setup.asks, setup.reload);
-    Control::start("offline", move |stopped| offline.run(&asks, reload, stopped))
+    offline.take_over(false);
+    let (asks, reload, hangups) = (setup.asks, setup.reload, setup.hangups);
+    Control::start("offline", move |stopped| offline.run(&asks, reload, hangups, stopped))
 }
 
 impl Offline {
-    fn run(&mut self, asks: &Receiver<Ask>, reload: Option<Duration>, stopped: &Receiver<Infallible>) {
+    fn run(
+        &mut self,
+        asks: &Receiver<Ask>,
+        reload: Option<Duration>,
+        mut hangups: Receiver<()>,
+        stopped: &Receiver<Infallible>,
+    ) {
         let reloads = reload.map_or_else(never, tick);
         loop {
             let made = self.publisher.made().clone();
@@ -127,7 +151,14 @@ impl Offline {
                     Ok(form) => self.publisher.accept(form),
                     Err(_) => return,
                 },
-                recv(reloads) -> _ => self.reload(),
+                recv(reloads) -> _ => {
+                    self.reload();
+                    self.take_over(false);
+                }
+                recv(hangups) -> hangup => match hangup {
+                    Ok(()) => self.read_all_again(),
+                    Err(_) => hangups = never(),
+                },
                 recv(stopped) -> _ => return,
             }
             self.publisher.sweep();
@@ -143,13 +174,20 @@ impl Offline {
         }
     }
 
+    fn read_all_again(&mut self) {
+        let Tokens { table, listing } = (self.reread)();
+        (self.tokens, self.listing) = (Arc::new(table), listing);
+        self.reload();
+        self.take_over(true);
+    }
+
     fn reload(&mut self) {
         match read(&self.path) {
             Ok(document) => {
                 if std::mem::take(&mut self.in_trouble) {
                     tracing::info!(path = %self.path.display(), "The features file can be read again");
                 }
-                self.take_over(document);
+                self.document = document;
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.in_trouble, true) {
@@ -159,13 +197,16 @@ impl Offline {
         }
     }
 
-    /// Every environment that a token names gets the same document.
-    fn take_over(&mut self, document: Document) {
-        let mut changed = false;
+    /// Every environment that a token names gets the same document; others have none any more.
+    fn take_over(&mut self, tokens_changed: bool) {
+        let mut changed = tokens_changed;
         let mut warned = false;
         let names: HashSet<Arc<str>> = self.tokens.scopes().iter().map(key_of).collect();
+        let unnamed = self.catalog.environments().map(|environment| Arc::clone(&environment.name));
+        let unnamed: Vec<Arc<str>> = unnamed.filter(|name| !names.contains(name)).collect();
+        unnamed.iter().for_each(|name| _ = self.catalog.remove(name));
         for name in names {
-            let applied = self.catalog.apply(&name, &Projects::All, document.clone());
+            let applied = self.catalog.apply(&name, &Projects::All, self.document.clone());
             changed |= applied.changed;
             if applied.changed && !std::mem::replace(&mut warned, true) {
                 for warning in applied.warnings.list() {

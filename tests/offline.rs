@@ -780,3 +780,35 @@ fn address_lists_work_on_the_dual_stack_interface() {
     check(&["--allow-list", "10.0.0.0/8,192.168.0.0/16"], 403);
     check(&["--allow-list", "127.0.0.0/8", "--deny-list", "127.0.0.1"], 403);
 }
+
+#[test]
+fn files_of_tokens_are_read_again_after_sighup() {
+    let tokens = brink::file_of("*:development.one-of-two-tokens");
+    let path = tokens.to_str().expect("a plain path");
+    let feature = |name: &str| {
+        format!(r#"{{"version":2,"features":[{{"name":"{name}","enabled":true,"project":"p1"}}]}}"#)
+    };
+    let mut brink = Brink::offline(feature("old"), &["--client-tokens-file", path]);
+    let names = |brink: &Brink, token: &str| {
+        let answer = brink.get("/api/client/features", &[("authorization", token)]);
+        if answer.status == 200 { answer.names() } else { vec![answer.status.to_string()] }
+    };
+    let (first, second) = ("*:development.one-of-two-tokens", "opaque-two-of-two");
+    assert_eq!(
+        (names(&brink, first), names(&brink, second)),
+        (vec!["old".to_owned()], vec!["403".to_owned()])
+    );
+    std::fs::write(path, "opaque-two-of-two\n*:production.and-a-third-one").expect("the file can be written");
+    brink.rewrite(feature("new"));
+    brink.signal("HUP");
+    brink.get_until("/api/client/features", &[("authorization", second)], |answer| answer.status == 200);
+    for token in [second, "*:production.and-a-third-one"] {
+        assert_eq!(names(&brink, token), ["new"], "{token}");
+    }
+    assert_eq!(names(&brink, first), ["403"]);
+    std::fs::write(path, "").expect("the file can be written");
+    brink.signal("HUP");
+    let line = brink.wait_for_log("Tokens were not read again, the old ones stay");
+    assert!(line.contains("it holds no token"), "{line}");
+    assert_eq!(names(&brink, second), ["new"]);
+}

@@ -11,7 +11,7 @@ use std::{
 use super::{
     lower::files::{elements, read_bounded},
     secret::Secret,
-    settings::TokenFiles,
+    settings::{Offline, TokenFiles},
 };
 use crate::tokens::{pretrusted::Pretrusted, token::Token};
 
@@ -50,6 +50,23 @@ pub fn read(files: &TokenFiles) -> (TokenLists, Vec<BadFile>) {
     (lists, bad)
 }
 
+/// Reads the files of `offline` and puts what they hold in place of the lists they are for. A bad one leaves its list.
+pub fn read_offline(settings: &mut Offline) -> Vec<BadFile> {
+    let mut bad = Vec::new();
+    let Offline { client_tokens, frontend_tokens, tokens, token_files: files, .. } = settings;
+    let rows = [
+        (&files.client_tokens, client_tokens),
+        (&files.frontend_tokens, frontend_tokens),
+        (&files.tokens, tokens),
+    ];
+    for (path, list) in rows {
+        if let Some(read) = take(path, &mut bad, secrets) {
+            *list = read;
+        }
+    }
+    bad
+}
+
 fn take<T>(
     path: &Option<PathBuf>,
     bad: &mut Vec<BadFile>,
@@ -69,6 +86,12 @@ fn pretrusted(text: &str) -> Result<Vec<Pretrusted>, String> {
     list(text, |text| Pretrusted::parse(text).map_err(|error| error.to_string()))
 }
 
+/// Free text: secrets without the token grammar are served offline, too.
+fn secrets(text: &str) -> Result<Vec<Secret>, String> {
+    let secrets = list(text, |text| Ok(Secret::new(text)))?;
+    if secrets.is_empty() { Err("it holds no token".to_owned()) } else { Ok(secrets) }
+}
+
 fn client_secret(text: &str) -> Result<Secret, String> {
     let text = text.trim_ascii();
     if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(Secret::new(text)) }
@@ -83,6 +106,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::config::settings::OfflineTokenFiles;
 
     fn file(content: &str) -> tempfile::NamedTempFile {
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
@@ -110,6 +134,23 @@ mod tests {
         check("", Err("it holds no token"));
         check("\n,\n", Err("it holds no token"));
         check("*:dev.a\nmy-secret", Err("Could not parse edge token: ****"));
+    }
+
+    #[test]
+    fn a_list_of_offline_mode_is_replaced_if_its_file_is_good() {
+        let (good, empty) = (file("opaque\n*:dev.a"), file(""));
+        let secret = |text: &str| vec![Secret::new(text)];
+        let token_files = OfflineTokenFiles {
+            client_tokens: Some(good.path().into()),
+            frontend_tokens: Some(empty.path().into()),
+            tokens: None,
+        };
+        let (client_tokens, frontend_tokens, tokens) = (secret("c"), secret("f"), secret("t"));
+        let mut settings =
+            Offline { client_tokens, frontend_tokens, tokens, token_files, ..Offline::default() };
+        assert_eq!(read_offline(&mut settings).len(), 1);
+        assert_eq!(settings.client_tokens, [Secret::new("opaque"), Secret::new("*:dev.a")]);
+        assert_eq!((settings.frontend_tokens, settings.tokens), (secret("f"), secret("t")));
     }
 
     #[test]

@@ -77,6 +77,19 @@ pub struct Offline {
     pub tokens: Vec<Secret>,
     /// How often the file is read again; `None` is never.
     pub reload_interval: Option<Duration>,
+    /// Where tokens came from that may change.
+    pub token_files: OfflineTokenFiles,
+}
+
+/// Files of `offline` that hold tokens and are read again on SIGHUP; each is `None` if its option is not given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OfflineTokenFiles {
+    /// `--client-tokens-file`
+    pub client_tokens: Option<PathBuf>,
+    /// `--frontend-tokens-file`
+    pub frontend_tokens: Option<PathBuf>,
+    /// `--tokens-file`
+    pub tokens: Option<PathBuf>,
 }
 
 /// Settings of `offline prepare` (cli.md 4.2).

@@ -8,7 +8,7 @@ use crate::config::{
     options::{edge as edge_options, offline as options},
     problem::Problem,
     secret::Secret,
-    settings::{Instance, Offline, Prepare},
+    settings::{Instance, Offline, OfflineTokenFiles, Prepare},
 };
 
 /// Tokens are checked before the file, as Unleash Edge 20.4 does.
@@ -30,6 +30,11 @@ pub fn offline(reader: &mut Reader<'_>) -> Offline {
         frontend_tokens,
         tokens,
         reload_interval: (!reload_interval.is_zero()).then_some(reload_interval),
+        token_files: OfflineTokenFiles {
+            client_tokens: reader.path(&options::CLIENT_TOKENS_FILE),
+            frontend_tokens: reader.path(&options::FRONTEND_TOKENS_FILE),
+            tokens: reader.path(&options::TOKENS_FILE),
+        },
     }
 }
 

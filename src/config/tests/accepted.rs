@@ -413,7 +413,8 @@ fn options_of_offline() {
         &[],
         offline,
         "Offline { bootstrap_file: \"f\", client_tokens: [****, ****], frontend_tokens: [****], tokens: [****], \
-         reload_interval: Some(7s) }",
+         reload_interval: Some(7s), token_files: OfflineTokenFiles { client_tokens: None, frontend_tokens: None, \
+         tokens: None } }",
     );
     check(
         "offline",
