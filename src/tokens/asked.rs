@@ -44,18 +44,21 @@ impl AskedTokens {
         self.waiting.push_back(key);
     }
 
-    /// Takes the oldest waiting ones into flight.
+    /// Takes the oldest waiting ones into flight. None, if all that waited were decided in another way.
     pub(super) fn take(&mut self, max: usize) -> Vec<(TokenKey, Token)> {
         let count = max.min(self.waiting.len());
         let keys = self.waiting.drain(..count);
         keys.filter_map(|key| self.tokens.get(&key).map(|token| (key, token.clone()))).collect()
     }
 
-    /// Forgets a token: it is asked about in another way. One in flight stays in its batch.
-    pub(super) fn withdraw(&mut self, key: TokenKey) {
-        if self.tokens.remove(&key).is_some() {
+    /// Forgets a token: it is asked about in another way. True if it is in flight, and stays in its batch.
+    pub(super) fn withdraw(&mut self, key: TokenKey) -> bool {
+        let was_here = self.tokens.remove(&key).is_some();
+        let waiting = self.waiting.len();
+        if was_here {
             self.waiting.retain(|waiting| *waiting != key);
         }
+        was_here && self.waiting.len() == waiting
     }
 
     /// Puts a token in flight back into the queue, behind the others; false if it is not here or there is no room.
@@ -105,6 +108,18 @@ mod tests {
         assert_eq!(asked.take(9).len(), 1);
         assert!(asked.put_back(key) && !asked.put_back(token(1).0));
         assert_eq!((asked.len(), asked.take(9)), (1, vec![token(0)]));
+    }
+
+    #[test]
+    fn a_token_withdrawn_is_not_asked_about() {
+        let mut asked = AskedTokens::default();
+        for number in 0..3 {
+            let (key, token) = token(number);
+            asked.push(key, token);
+        }
+        assert_eq!(asked.take(1), [token(0)]);
+        let withdrawn = [0, 1, 9].map(|number| asked.withdraw(token(number).0));
+        assert_eq!((withdrawn, asked.take(9)), ([true, false, false], vec![token(2)]));
     }
 
     #[test]

@@ -201,7 +201,12 @@ impl TokenRegistry {
                 self.insert(key, Known::new(identity, Origin::Startup, State::Undecided, grant));
             }
         }
-        self.asked.withdraw(key);
+        if self.asked.withdraw(key)
+            && let Some(known) = self.known.get_mut(&key)
+        {
+            // The call that is under way is about this record now.
+            known.in_flight = true;
+        }
         let is_open = |known: &Known| known.is_unanswered_startup() && !known.in_flight;
         if self.known.get(&key).is_some_and(is_open) {
             self.agenda.set(key, now);

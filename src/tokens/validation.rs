@@ -120,11 +120,14 @@ impl TokenRegistry {
         let mut verdicts = Verdicts::default();
         self.in_flight.land(batch.lane);
         for (key, token) in batch.tokens {
-            self.asked.land(key);
+            if batch.lane == Lane::Asked {
+                self.asked.land(key);
+            } else if !self.known.contains_key(&key) {
+                // One of ours that was given up while the call was under way: nobody has asked for it.
+                continue;
+            }
             let grant = listed.remove(token.text()).and_then(|record| Grant::of_record(&record, &token));
             match grant {
-                // One of ours that was given up while the call was under way: nobody has asked for it.
-                Some(_) if batch.lane == Lane::Known && !self.known.contains_key(&key) => {}
                 Some(grant) => self.confirm(key, token, grant, &mut verdicts),
                 None => self.refuse(key, &token, now, &mut verdicts),
             }
@@ -143,11 +146,11 @@ impl TokenRegistry {
         self.in_flight.land(batch.lane);
         let (mut undecided, mut of_the_round) = (Vec::new(), Vec::new());
         for (key, _) in batch.tokens {
-            if self.deferring && self.asked.put_back(key) {
+            if self.deferring && batch.lane == Lane::Asked && self.asked.put_back(key) {
                 undecided.push(key);
                 continue;
             }
-            if self.asked.land(key) || self.is_undecided(key) {
+            if (batch.lane == Lane::Asked && self.asked.land(key)) || self.is_undecided(key) {
                 undecided.push(key);
             }
             match self.known.get_mut(&key) {
@@ -177,9 +180,13 @@ impl TokenRegistry {
         {
             return None;
         }
+        let tokens = self.asked.take(max);
+        if tokens.is_empty() {
+            return None;
+        }
         self.in_flight.depart(Lane::Asked);
         self.spacing.depart(now);
-        Some(Batch { lane: Lane::Asked, tokens: self.asked.take(max) })
+        Some(Batch { lane: Lane::Asked, tokens })
     }
 
     fn known_batch(&mut self, now: Instant, max: usize) -> Option<Batch> {
@@ -200,11 +207,12 @@ impl TokenRegistry {
     }
 
     fn take_of_the_round(&mut self, now: Instant, max: usize) -> Vec<TokenKey> {
-        if self.round.is_to_begin(now) {
-            let keys = self.round_keys();
-            self.round.begin(keys, now, &mut self.random);
-        }
         loop {
+            // Also when nothing of the one before was left to ask.
+            if self.round.is_to_begin(now) {
+                let keys = self.round_keys();
+                self.round.begin(keys, now, &mut self.random);
+            }
             let taken = self.round.take(now, max);
             if taken.is_empty() {
                 return taken;

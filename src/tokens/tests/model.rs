@@ -14,7 +14,7 @@ use crate::tokens::{
     limits::{ASKED_BATCHES_MAX, KNOWN_BATCHES_MAX, NEGATIVE_TTL_MAX, QUEUE_MAX},
 };
 
-const HISTORIES: u64 = 150;
+const HISTORIES: u64 = 300;
 const STEPS: usize = 150;
 const STARTUP: [&str; 3] = ["*:dev.s1", "p1:dev.s2", "p1:prod.s3"];
 const OTHERS: [&str; 7] =
@@ -28,8 +28,12 @@ struct History {
     registry: TokenRegistry,
     /// What upstream would list.
     upstream: BTreeMap<&'static str, KindWord>,
-    /// Calls under way.
-    out: Vec<Batch>,
+    /// The start-up tokens now.
+    startup: Vec<&'static str>,
+    /// Those that were taken from the list once: a call may still be under way when there is reason for the next one.
+    relisted: BTreeSet<&'static str>,
+    /// Calls under way, and whether each is about tokens that we hold.
+    out: Vec<(bool, Batch)>,
     /// What an answer listed last.
     valid: BTreeMap<&'static str, KindWord>,
     /// Keys without verdict since they were asked.
@@ -50,6 +54,8 @@ impl History {
             now,
             registry,
             upstream: BTreeMap::new(),
+            startup: STARTUP.to_vec(),
+            relisted: BTreeSet::new(),
             out: Vec::new(),
             valid: BTreeMap::new(),
             waiting: BTreeSet::new(),
@@ -68,7 +74,8 @@ impl History {
             55..70 => self.answer(),
             70..78 => self.fail(),
             78..84 => self.suspect(),
-            84..92 => self.change_upstream(),
+            84..91 => self.change_upstream(),
+            91..93 => self.relist(),
             _ => self.pass_time(),
         }
     }
@@ -84,7 +91,7 @@ impl History {
             }
             Asked::Queued => assert!(!is_valid && self.waiting.insert(key(text)), "{text} waits twice"),
             Asked::Joined => {
-                let startup = STARTUP.contains(&text);
+                let startup = self.startup.contains(&text);
                 assert!(!is_valid && (startup || self.waiting.contains(&key(text))), "{text} joins nothing");
                 self.waiting.insert(key(text));
             }
@@ -94,17 +101,44 @@ impl History {
 
     fn send(&mut self) {
         let max = self.random.random_range(1..5);
-        self.out.extend(self.registry.next_batch(self.now, max));
+        if let Some(batch) = self.registry.next_batch(self.now, max) {
+            let is_ours = self.is_ours(&batch);
+            self.out.push((is_ours, batch));
+        }
     }
 
-    fn take_one(&mut self) -> Option<Batch> {
+    /// Whether a batch that departs is about tokens that we hold; no batch is of both kinds.
+    fn is_ours(&self, batch: &Batch) -> bool {
+        batch.tokens().all(|token| self.registry.known.contains_key(&key(token.text())))
+    }
+
+    /// The list of start-up tokens is another one.
+    fn relist(&mut self) {
+        let all = [STARTUP.as_slice(), &OTHERS[..2]].concat();
+        let startup: Vec<&'static str> = all.into_iter().filter(|_| self.random.random_bool(0.6)).collect();
+        let verdicts =
+            self.registry.replace_startup(startup.iter().map(|text| token(text)).collect(), self.now);
+        let gone = std::mem::replace(&mut self.startup, startup);
+        for text in gone.into_iter().filter(|text| !self.startup.contains(text)) {
+            self.relisted.insert(text);
+            let heard = verdicts.decided.iter().any(|(one, _)| *one == key(text));
+            assert!(!self.waiting.remove(&key(text)) || heard, "{text}: those who wait are not told");
+            let was_valid = self.valid.remove(text).is_some();
+            assert_eq!(verdicts.revoked.contains(&key(text)), was_valid, "{text} revoked");
+        }
+    }
+
+    fn take_one(&mut self) -> Option<(bool, Batch)> {
         let places = self.out.len();
         (places > 0).then(|| self.random.random_range(0..places)).map(|place| self.out.swap_remove(place))
     }
 
     fn answer(&mut self) {
-        let Some(batch) = self.take_one() else { return };
-        let texts: Vec<String> = batch.tokens().map(|token| token.text().to_owned()).collect();
+        let Some((is_ours, batch)) = self.take_one() else { return };
+        // What was given up meanwhile does not come back.
+        let counts = |text: &str| !is_ours || self.registry.known.contains_key(&key(text));
+        let texts: Vec<String> =
+            batch.tokens().map(|token| token.text().to_owned()).filter(|text| counts(text)).collect();
         // Everything upstream knows, asked or not, some of it twice with another kind first.
         let mut records = Vec::new();
         for (text, word) in &self.upstream {
@@ -139,12 +173,14 @@ impl History {
     }
 
     fn fail(&mut self) {
-        let Some(batch) = self.take_one() else { return };
+        let Some((is_ours, batch)) = self.take_one() else { return };
         let keys: BTreeSet<TokenKey> = batch.tokens().map(|token| key(token.text())).collect();
         let undecided: BTreeSet<TokenKey> = self.registry.unanswered(batch, self.now).into_iter().collect();
         assert!(undecided.is_subset(&keys));
-        assert!(self.waiting.intersection(&keys).all(|key| undecided.contains(key)), "a waiter is not told");
-        self.waiting.retain(|key| !keys.contains(key));
+        let told =
+            |key: &TokenKey| undecided.contains(key) || (is_ours && !self.registry.known.contains_key(key));
+        assert!(self.waiting.intersection(&keys).all(told), "a waiter is not told");
+        self.waiting.retain(|key| !undecided.contains(key));
     }
 
     fn suspect(&mut self) {
@@ -176,8 +212,9 @@ impl History {
     fn check_calls(&self) {
         assert!(self.out.len() <= ASKED_BATCHES_MAX + KNOWN_BATCHES_MAX);
         let mut seen = BTreeSet::new();
-        for token in self.out.iter().flat_map(Batch::tokens) {
-            assert!(seen.insert(token.text()), "two calls ask about {token:?}");
+        for token in self.out.iter().flat_map(|(_, batch)| batch.tokens()) {
+            let is_first = seen.insert(token.text());
+            assert!(is_first || self.relisted.contains(token.text()), "two calls ask about {token:?}");
         }
     }
 
@@ -193,7 +230,7 @@ impl History {
 
     fn check_refresh_set(&self) {
         let cover = self.registry.refresh_set();
-        let may_fetch = |text: &str| self.mode == Mode::Dynamic || STARTUP.contains(&text);
+        let may_fetch = |text: &str| self.mode == Mode::Dynamic || self.startup.contains(&text);
         let backend = self.valid.iter().filter(|(text, word)| **word == KindWord::Backend && may_fetch(text));
         let scopes: Vec<Scope> = backend.map(|(text, _)| listed_scope(text)).collect();
         assert!(scopes.iter().all(|scope| self.registry.covered(scope)));
@@ -210,7 +247,7 @@ impl History {
 
     /// Upstream is well from now on: everything is decided as it says, without spinning.
     fn end_well(&mut self) {
-        self.out.drain(..).collect::<Vec<Batch>>().into_iter().for_each(|batch| {
+        self.out.drain(..).collect::<Vec<_>>().into_iter().for_each(|(_, batch)| {
             self.registry.unanswered(batch, self.now);
         });
         self.waiting.clear();
@@ -218,7 +255,8 @@ impl History {
         let mut rounds = 0;
         while self.now < end {
             while let Some(batch) = self.registry.next_batch(self.now, 100) {
-                self.out.push(batch);
+                let is_ours = self.is_ours(&batch);
+                self.out.push((is_ours, batch));
                 self.answer();
                 self.check();
             }
@@ -238,7 +276,7 @@ impl History {
             .filter(|(_, word)| usable(word))
             .map(|(text, word)| (key(text), *word))
             .collect();
-        let startup = STARTUP.iter().filter(|text| expected.contains_key(&key(text)));
+        let startup = self.startup.iter().filter(|text| expected.contains_key(&key(text)));
         assert!(
             startup.into_iter().all(|text| self.valid.contains_key(text)),
             "a start-up token was given up"
