@@ -10,7 +10,7 @@ use std::{
     process::ExitCode,
     sync::{Arc, atomic::AtomicU64},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use brink_shards::{Broadcast, PoolConfig, ShardPool, Timeouts, bind, cpu, preflight};
@@ -33,7 +33,7 @@ use crate::{
         tally::{Tally, TokenStates},
     },
     offline,
-    pages::{self, PAGE_ASKS_MAX, PageAsk},
+    pages::{self, PAGE_ASKS_MAX, PageAsk, status::Identity},
     probe,
     report::{
         self, Reporting,
@@ -152,7 +152,7 @@ fn serve_offline(config: &Config, settings: &settings::Offline, ready: Prepared)
         control: control_asks,
         reports: None,
         exposition: exposition(config, &pool, &tally, &ready.log_dropped),
-        app_name: config.instance.app_name.clone(),
+        identity: identity(config),
     };
     let _pages = pages::start(sources, page_asks)?;
     until_stopped(pool, &control, None, ready.signals, &config.stopping)
@@ -223,7 +223,7 @@ fn serve_edge(config: &Config, settings: &settings::Edge, ready: Prepared) -> Re
         control: control_asks,
         reports: Some(reporting.inquiries().clone()),
         exposition: exposition(config, &pool, &tally, &ready.log_dropped),
-        app_name: config.instance.app_name.clone(),
+        identity: identity(config),
     };
     let _pages = pages::start(sources, page_asks)?;
     let push = |target| {
@@ -245,6 +245,15 @@ fn edge_tokens(settings: &settings::Edge, keys: KeyHasher) -> TokenRegistry {
     }
     settings.pretrusted_tokens.iter().for_each(|token| registry.add_pretrusted(token));
     registry
+}
+
+fn identity(config: &Config) -> Identity {
+    Identity {
+        app_name: config.instance.app_name.clone(),
+        instance_id: config.instance.instance_id.clone(),
+        started: SystemTime::now(),
+        shows_tokens: config.endpoints.tokens,
+    }
 }
 
 fn watch_queues(tally: &Tally, asks: &Sender<Ask>, pages: &Receiver<PageAsk>) {

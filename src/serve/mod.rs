@@ -205,6 +205,7 @@ impl Edge {
         match route {
             Route::Health => Ok(backstage::health(call)),
             Route::Page(PageRoute::FeaturesOf(token)) => self.features_of(token, request, call),
+            Route::Page(PageRoute::StatusPage) => Ok(backstage::status_page(call)),
             Route::Page(page) => backstage::page(page, &self.desk, call),
             _ if self.stopping || !self.replica.is_ready() => Err(Failure::NotReady),
             _ => Ok(backstage::ready(call)),
