@@ -19,12 +19,12 @@ use crossbeam_channel::{Receiver, bounded, select};
 use crate::{
     config::{
         self, Config,
-        settings::{self, Mode, Server, StartScope, Stopping},
+        settings::{self, Mode, Server, Share, StartScope, Stopping},
     },
     control::Control,
     limits::{ASKS_MAX, BODY_TIMEOUT, HEAD_TIMEOUT, SEND_TIMEOUT},
     messages::Ask,
-    observe::log,
+    observe::{access, log},
     offline,
     pages::{self, PAGE_ASKS_MAX},
     probe,
@@ -44,6 +44,13 @@ const EXIT_HOST: u8 = 78;
 
 /// An offline process has nobody to validate tokens with; the registry wants a number.
 const NEVER: Duration = Duration::from_secs(3600);
+
+/// What stands before anything is served.
+struct Prepared {
+    signals: signals::Blocked,
+    /// Talks about requests.
+    access: access::Access,
+}
 
 /// Why the process ends with an error.
 enum Failed {
@@ -68,8 +75,8 @@ pub fn run(config: &Config) -> ExitCode {
             Err(Failed::Start(config::unsupported(config).unwrap_or_default()))
         }
         Mode::Prepare(_) => Err(Failed::Start("offline prepare is not built in yet".to_owned())),
-        Mode::Edge(settings) => prepared(config, |signals| serve_edge(config, settings, signals)),
-        Mode::Offline(settings) => prepared(config, |signals| serve_offline(config, settings, signals)),
+        Mode::Edge(settings) => prepared(config, |ready| serve_edge(config, settings, ready)),
+        Mode::Offline(settings) => prepared(config, |ready| serve_offline(config, settings, ready)),
     };
     match served {
         Ok(()) => return ExitCode::SUCCESS,
@@ -88,10 +95,7 @@ fn complain(problem: impl Display) {
 }
 
 /// Signals are blocked before the first thread starts, which is the one that writes logs.
-fn prepared(
-    config: &Config,
-    serve: impl FnOnce(signals::Blocked) -> Result<(), Failed>,
-) -> Result<(), Failed> {
+fn prepared(config: &Config, serve: impl FnOnce(Prepared) -> Result<(), Failed>) -> Result<(), Failed> {
     let signals = signals::block()?;
     let _flush = log::init(config.log_format, &log::Surroundings::of_process());
     if !config.pending.is_empty() {
@@ -104,24 +108,28 @@ fn prepared(
     if config.proxy_trust.enabled && config.proxy_trust.servers.is_empty() {
         tracing::warn!("--trust-proxy without --proxy-trusted-servers believes any client about its address");
     }
-    serve(signals)
+    let access = access::start(access::Setup {
+        lines: config.access_log,
+        spans: Share::default(),
+        span_sink: Box::new(|_| {}),
+        auth_header: config.server.auth_header.clone(),
+    })?;
+    serve(Prepared { signals, access })
 }
 
-fn serve_offline(
-    config: &Config,
-    settings: &settings::Offline,
-    signals: signals::Blocked,
-) -> Result<(), Failed> {
+fn serve_offline(config: &Config, settings: &settings::Offline, ready: Prepared) -> Result<(), Failed> {
     let document = offline::read(&settings.bootstrap_file)?;
     let keys = KeyHasher::new(rand::random());
     let registry = offline_tokens(settings, keys);
     let (ask, asks) = bounded(ASKS_MAX);
     let (page_ask, page_asks) = bounded(PAGE_ASKS_MAX);
     let control_asks = ask.clone();
+    let hearing = ready.access.hearing().clone();
     let pool = open(config, move |rules| {
         let desk = Desk::offline(ask.clone()).with_pages(page_ask.clone());
-        Edge::new(rules, keys, desk, rand::random())
+        Edge::new(rules, keys, desk, rand::random()).with_witness(hearing.witness(rand::random()))
     })?;
+    watch_panics(&ready.access, &pool);
     let setup = offline::Setup {
         path: settings.bootstrap_file.clone(),
         document,
@@ -138,7 +146,13 @@ fn serve_offline(
         app_name: config.instance.app_name.clone(),
     };
     let _pages = pages::start(sources, page_asks)?;
-    until_stopped(pool, &control, signals, &config.stopping)
+    until_stopped(pool, &control, ready.signals, &config.stopping)
+}
+
+/// Panics in handlers are counted by the shards, below all services.
+fn watch_panics(access: &access::Access, pool: &ShardPool<Edge>) {
+    let stats = pool.stats().to_vec();
+    access.watch_panics(move || stats.iter().map(|shard| shard.panics.value()).sum());
 }
 
 fn offline_tokens(settings: &settings::Offline, keys: KeyHasher) -> TokenRegistry {
@@ -154,7 +168,7 @@ fn offline_tokens(settings: &settings::Offline, keys: KeyHasher) -> TokenRegistr
     registry
 }
 
-fn serve_edge(config: &Config, settings: &settings::Edge, signals: signals::Blocked) -> Result<(), Failed> {
+fn serve_edge(config: &Config, settings: &settings::Edge, ready: Prepared) -> Result<(), Failed> {
     let client = Arc::new(Client::new(&settings.upstream)?);
     warn_about(&client, settings);
     let keys = KeyHasher::new(rand::random());
@@ -170,10 +184,12 @@ fn serve_edge(config: &Config, settings: &settings::Edge, signals: signals::Bloc
     let (ask, asks) = bounded::<Ask>(ASKS_MAX);
     let (page_ask, page_asks) = bounded(PAGE_ASKS_MAX);
     let control_asks = ask.clone();
+    let hearing = ready.access.hearing().clone();
     let pool = open(config, move |rules| {
         let desk = Desk::edge(ask.clone()).with_pages(page_ask.clone());
-        Edge::new(rules, keys, desk, rand::random())
+        Edge::new(rules, keys, desk, rand::random()).with_witness(hearing.witness(rand::random()))
     })?;
+    watch_panics(&ready.access, &pool);
     let setup = sync::Setup {
         registry,
         interval: settings.features_refresh_interval,
@@ -189,7 +205,7 @@ fn serve_edge(config: &Config, settings: &settings::Edge, signals: signals::Bloc
         app_name: config.instance.app_name.clone(),
     };
     let _pages = pages::start(sources, page_asks)?;
-    until_stopped(pool, &control, signals, &config.stopping)
+    until_stopped(pool, &control, ready.signals, &config.stopping)
 }
 
 fn new_registry(mode: registry::Mode, hasher: KeyHasher, revalidation_interval: Duration) -> TokenRegistry {

@@ -1,3 +1,4 @@
-//! Logs and, later, metrics.
+//! What the program says about itself: logs, what is said about single requests, and the export of both.
 
+pub mod access;
 pub mod log;

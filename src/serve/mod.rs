@@ -7,6 +7,7 @@
 //! [`Edge`] is the service on one shard. It reads no clock (time comes with the tick), no file and no socket,
 //! and takes no lock; what it cannot answer goes to the control thread through its [`Desk`].
 
+mod access;
 mod backstage;
 mod client;
 mod client_ip;
@@ -32,7 +33,7 @@ use std::{
 
 use backstage::Backstage;
 use brink_shards::{
-    Call, Now, Outcome, Request, RequestBody, Service,
+    Answered, Call, Now, Outcome, Request, RequestBody, Service,
     http::{head::Method, path},
 };
 use client_ip::ClientIp;
@@ -46,6 +47,7 @@ use route::{PageRoute, Route};
 use crate::{
     config::settings::{self, Endpoints, ProxyTrust, Server},
     messages::{Notice, Verdict},
+    observe::access::Witness,
     snapshot::Snapshot,
     tokens::key::KeyHasher,
 };
@@ -97,6 +99,7 @@ pub struct Edge {
     now_unix_ms: i64,
     /// The process will stop: not ready any more.
     stopping: bool,
+    witness: Witness,
 }
 
 impl Edge {
@@ -111,6 +114,7 @@ impl Edge {
             evaluator: RefCell::new(Evaluator::new(seed)),
             now_unix_ms: 0,
             stopping: false,
+            witness: Witness::default(),
         }
     }
 
@@ -222,8 +226,17 @@ impl Service for Edge {
         let rules = Rc::clone(&self.rules);
         let path = path::normalise(request.head.target.path);
         let route = Route::find(&path, &rules.base_path);
-        self.respond(&route, request, call)
-            .unwrap_or_else(|failure| failure.reply(&rules.cors, &self.replica, &route, request, call))
+        let outcome = self
+            .respond(&route, request, call)
+            .unwrap_or_else(|failure| failure.reply(&rules.cors, &self.replica, &route, request, call));
+        if self.witness.cares_for(call.status()) {
+            self.witness.notice(access::place(&route, &path), request);
+        }
+        outcome
+    }
+
+    fn answered(&mut self, answered: &Answered) {
+        self.witness.answer(answered);
     }
 
     fn announce_stop(&mut self) {
@@ -232,6 +245,7 @@ impl Service for Edge {
 
     fn tick(&mut self, now: &Now) {
         self.desk.tick(now.elapsed);
+        self.witness.tick();
         self.now_unix_ms = i64::try_from(now.unix.as_millis()).unwrap_or(i64::MAX);
     }
 }
