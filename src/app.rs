@@ -24,7 +24,7 @@ use crate::{
     control::Control,
     limits::{ASKS_MAX, BODY_TIMEOUT, HEAD_TIMEOUT, SEND_TIMEOUT},
     messages::Ask,
-    observe::{access, log},
+    observe::{access, log, otlp},
     offline,
     pages::{self, PAGE_ASKS_MAX},
     probe,
@@ -50,6 +50,9 @@ struct Prepared {
     signals: signals::Blocked,
     /// Talks about requests.
     access: access::Access,
+    /// Sends telemetry. Dropped after `access`, whose last lines and spans it is to have.
+    #[expect(dead_code, reason = "kept for its drop, and to be given what measures: Export::measure")]
+    export: Option<otlp::Export>,
 }
 
 /// Why the process ends with an error.
@@ -97,7 +100,16 @@ fn complain(problem: impl Display) {
 /// Signals are blocked before the first thread starts, which is the one that writes logs.
 fn prepared(config: &Config, serve: impl FnOnce(Prepared) -> Result<(), Failed>) -> Result<(), Failed> {
     let signals = signals::block()?;
-    let _flush = log::init(config.log_format, &log::Surroundings::of_process());
+    let (taps, intake) = config.otlp.as_ref().map(|_| otlp::taps()).unzip();
+    let (log_tap, span_tap) = taps.map(|taps| (taps.logs, taps.spans)).unzip();
+    let _flush = log::init(config.log_format, &log::Surroundings::of_process(), log_tap);
+    let export = match (&config.otlp, intake) {
+        (Some(settings), Some(intake)) => {
+            let transport = otlp::Transport::new(settings)?;
+            Some(otlp::start(transport, otlp::Origin::new(&config.instance), intake, otlp::Pace::default())?)
+        }
+        _ => None,
+    };
     if !config.pending.is_empty() {
         let options = config.pending.join(", ");
         tracing::warn!(options, "These options are accepted and have no effect yet");
@@ -110,11 +122,15 @@ fn prepared(config: &Config, serve: impl FnOnce(Prepared) -> Result<(), Failed>)
     }
     let access = access::start(access::Setup {
         lines: config.access_log,
-        spans: Share::default(),
-        span_sink: Box::new(|_| {}),
+        spans: config.otlp.as_ref().map_or_else(Share::default, |settings| settings.spans),
+        span_sink: Box::new(move |record| {
+            if let Some(spans) = &span_tap {
+                spans.put(record);
+            }
+        }),
         auth_header: config.server.auth_header.clone(),
     })?;
-    serve(Prepared { signals, access })
+    serve(Prepared { signals, access, export })
 }
 
 fn serve_offline(config: &Config, settings: &settings::Offline, ready: Prepared) -> Result<(), Failed> {

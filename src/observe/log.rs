@@ -19,6 +19,7 @@ use tracing_subscriber::{
 
 pub use self::writer::Flush;
 use self::writer::{Handoff, Line};
+use super::otlp::LogTap;
 use crate::config::settings::LogFormat;
 
 /// What is to be known of the outside world to set logging up.
@@ -40,13 +41,15 @@ impl Surroundings {
 
 /// Starts logging to standard output for the rest of the process. Keep the result until the very end:
 /// dropping it waits a moment for what has been said to be written. Does nothing if logging is set up.
-pub fn init(format: LogFormat, surroundings: &Surroundings) -> Flush {
+/// `tap` takes the same lines for their export.
+pub fn init(format: LogFormat, surroundings: &Surroundings, tap: Option<LogTap>) -> Flush {
     let (handoff, flush) = writer::start(std::io::stdout(), format);
     let (filter, refused) = filter::parse(surroundings.filter.as_deref());
     // Only a second set-up in one process fails, and the first one then goes on.
     let _ = tracing_subscriber::registry()
         .with(filter)
         .with(layer(format, surroundings.colour, handoff))
+        .with(tap)
         .try_init();
     for directive in refused {
         tracing::warn!(directive, "ignoring a part of RUST_LOG that is not understood or would show secrets");

@@ -14,7 +14,7 @@ pub fn access(record: &Record) {
         target: TARGET,
         peer = %record.peer,
         method = record.method,
-        path = mask::path(record.path.text(), record.path.is_cut()),
+        path = record.masked_path(),
         endpoint = record.place.pattern,
         status = record.status,
         body_bytes = record.body_bytes,

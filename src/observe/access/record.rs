@@ -7,7 +7,7 @@ use std::{net::IpAddr, time::Duration};
 
 use brink_shards::{Request, http::head::Method};
 
-use super::traceparent::Parent;
+use super::{mask, traceparent::Parent};
 
 /// Longer paths are cut. The longest of this program with a feature name of usual length is about half of it.
 const PATH_BYTES_MAX: usize = 128;
@@ -72,6 +72,13 @@ pub struct PathText {
     bytes: [u8; PATH_BYTES_MAX],
     length: usize,
     is_cut: bool,
+}
+
+impl Record {
+    /// The path as it may be printed.
+    pub fn masked_path(&self) -> String {
+        mask::path(self.path.text(), self.path.is_cut())
+    }
 }
 
 impl PathText {
