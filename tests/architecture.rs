@@ -89,9 +89,18 @@ fn clap_is_named_by_the_command_line_only() {
 }
 
 #[test]
-fn ureq_is_named_by_the_upstream_client_only() {
-    let allowed = |path: &str| path.starts_with("src/upstream/") || path == "src/probe.rs";
+fn ureq_is_named_by_those_who_call_out_only() {
+    let places = ["src/upstream/", "src/observe/otlp/http.rs", "src/probe.rs"];
+    let allowed = |path: &str| places.iter().any(|place| path.starts_with(place));
     check_named_only(&["src", "shards"], "ureq", allowed);
+}
+
+/// Where a runtime of tokio drives a connection, it is one of the control side.
+#[test]
+fn tokio_is_named_by_the_export_only() {
+    for name in ["tokio", "tonic"] {
+        check_named_only(&["src", "shards"], name, |path| path.starts_with("src/observe/otlp/"));
+    }
 }
 
 #[test]

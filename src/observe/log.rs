@@ -152,6 +152,24 @@ mod tests {
     }
 
     #[test]
+    fn json_has_spans_only_inside_of_them() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let subscriber =
+            tracing_subscriber::registry().with(boxed(LogFormat::Json, false, move || writer.clone()));
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!("outside");
+            tracing::info_span!("refresh", of = 2).in_scope(|| tracing::info!("inside"));
+        });
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let [outside, inside]: [Value; 2] =
+            [0, 1].map(|at| serde_json::from_str(text.lines().nth(at).unwrap()).unwrap());
+        assert_eq!((outside.get("span"), outside.get("spans")), (None, None));
+        assert_eq!(inside["span"], serde_json::json!({"of": 2, "name": "refresh"}));
+        assert_eq!(inside["spans"], serde_json::json!([{"of": 2, "name": "refresh"}]));
+    }
+
+    #[test]
     fn pretty_names_the_source_file() {
         let text = said(LogFormat::Pretty, false);
         assert!(text.lines().count() > 1 && text.contains("log.rs"), "{text}");

@@ -7,6 +7,7 @@ use super::{
     outages::News,
     record::{Overheard, Record},
 };
+use crate::tokens::mask::HIDDEN;
 
 /// A line of the access log.
 pub fn access(record: &Record) {
@@ -73,11 +74,7 @@ pub fn dropped(count: u64) {
 fn headers(overheard: &Overheard) -> String {
     let mut text = String::new();
     for (name, value) in &overheard.headers {
-        let value = if mask::is_secret_name(name) {
-            crate::tokens::mask::HIDDEN.into()
-        } else {
-            mask::header_value(value)
-        };
+        let value = value.as_ref().map_or(HIDDEN.into(), |value| mask::header_value(value));
         let separator = if text.is_empty() { "" } else { "; " };
         // Writing into a text does not fail.
         let _ = write!(text, "{separator}{name}: {value}");

@@ -62,8 +62,8 @@ pub struct Record {
 pub struct Overheard {
     /// Path and query as received.
     pub target: String,
-    /// Names and values; the values of headers known to hold secrets are left away.
-    pub headers: Vec<(String, Vec<u8>)>,
+    /// Names and values; the values of headers known to hold secrets stay behind.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
 /// The beginning of a path, kept in place so that a record allocates nothing.
@@ -110,8 +110,8 @@ impl Overheard {
         let target = request.head.target;
         let query = target.query.map(|query| format!("?{query}"));
         let headers = request.head.headers.iter().map(|header| {
-            let value = if is_secret(header.name) { b"" } else { header.value };
-            (header.name.to_owned(), value.to_vec())
+            let value = (!is_secret(header.name)).then(|| header.value.to_vec());
+            (header.name.to_owned(), value)
         });
         Self { target: target.path.to_owned() + &query.unwrap_or_default(), headers: headers.collect() }
     }

@@ -226,3 +226,80 @@ impl Speaker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::Write,
+        sync::{Mutex, PoisonError},
+    };
+
+    use super::*;
+
+    /// Keeps what is written.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is said at these times, in seconds, without the time of day.
+    fn said(speaker: &mut Speaker, times: &[u64]) -> Vec<String> {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .without_time()
+            .with_target(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        let start = Instant::now();
+        tracing::subscriber::with_default(subscriber, || {
+            times.iter().for_each(|seconds| speaker.say_all(start + Duration::from_secs(*seconds)));
+        });
+        let bytes = kept.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        String::from_utf8(bytes).unwrap().lines().map(|line| line.trim().to_owned()).collect()
+    }
+
+    fn speaker(panics: Option<Panics>) -> (Speaker, Hearing) {
+        let (hearing, messages) = Hearing::new(Interest::default());
+        let speaker = Speaker {
+            messages,
+            dropped: hearing.dropped(),
+            dropped_said: 0,
+            dropped_said_at: None,
+            outages: Outages::default(),
+            span_sink: Box::new(|_| {}),
+            panics,
+            panics_said: 0,
+        };
+        (speaker, hearing)
+    }
+
+    #[test]
+    fn panics_are_failures_without_a_route() {
+        let (mut speaker, _hearing) = speaker(Some(Box::new(|| 3)));
+        let expected = [
+            r#"ERROR response failed status=500 endpoint="(panic)" took_us=0 count=3"#,
+            r#"INFO responses have stopped failing status=500 endpoint="(panic)" count=3"#,
+        ];
+        assert_eq!(said(&mut speaker, &[0, 1, 30, 31]), expected);
+    }
+
+    #[test]
+    fn dropped_records_are_said_now_and_then() {
+        let (mut speaker, hearing) = speaker(None);
+        hearing.dropped().fetch_add(2, Ordering::Relaxed);
+        assert_eq!(said(&mut speaker, &[0, 1]), ["WARN records of requests were dropped count=2"]);
+        hearing.dropped().fetch_add(5, Ordering::Relaxed);
+        let later = said(&mut speaker, &[2, 60]);
+        assert_eq!(later, ["WARN records of requests were dropped count=5"]);
+    }
+}

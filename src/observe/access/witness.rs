@@ -32,6 +32,10 @@ const FAILURE_FROM: u16 = 500;
 pub const MESSAGES_MAX: usize = 16 * 1024;
 
 /// From a shard to the thread.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are records, and a box would be an allocation of a shard"
+)]
 pub enum Message {
     /// A request that is spoken about.
     Answered(Record),
