@@ -14,7 +14,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use brink::serve::Edge;
+use brink::{
+    config::settings::Share,
+    observe::access::{Hearing, Interest},
+    serve::{Desk, Edge},
+};
 use brink_shards::loopback::Loopback;
 use document::{REFUSED, TOKEN};
 use edge::{FEATURES, get, token};
@@ -28,6 +32,30 @@ const ROUND_BYTES_MAX: usize = 64 << 20;
 fn main() {
     for bytes in [2_000, 100_000, 3_000_000] {
         bench_document(bytes);
+    }
+    bench_witnesses();
+}
+
+/// What it costs to be listened to; the thread that would say it is played by nobody, so that the queue is full soon.
+fn bench_witnesses() {
+    println!("who listens");
+    let all = Interest { lines: Share::ALL, ..Interest::default() };
+    let tracing = Interest { is_tracing: true, ..Interest::default() };
+    for (name, interest) in [
+        ("304 nobody", None),
+        ("304 for failures", Some(Interest::default())),
+        ("304 for the access log", Some(all)),
+        ("304 at trace", Some(tracing)),
+    ] {
+        let (mut connection, _asks) = document::connect_to(2_000);
+        let heard = interest.map(Hearing::new);
+        if let Some((hearing, _)) = &heard {
+            let idle = edge::connect(Desk::edge).0.service;
+            let edge = std::mem::replace(&mut connection.service, idle);
+            connection.service = edge.with_witness(hearing.witness(7));
+        }
+        let headers = format!("if-none-match: {}\r\n", document::view(2_000).etag);
+        report(&mut connection, name, &get(FEATURES, &(token(TOKEN) + &headers)));
     }
 }
 

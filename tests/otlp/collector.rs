@@ -38,7 +38,7 @@ pub fn exporting(endpoint: &str, protocol: &str, more: &[(&str, &str)]) -> Brink
     command
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
         .env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
-        .env("OTEL_TRACES_SAMPLER_ARG", "1")
+        .env("OTEL_TRACES_SHARE", "1")
         .env("INSTANCE_ID", "one-of-many")
         .envs(more.iter().copied());
     Brink::start_with(&mut command)

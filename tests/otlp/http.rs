@@ -128,4 +128,5 @@ fn a_collector_that_never_answers_delays_the_end_by_three_seconds_at_most() {
     let took = asked.elapsed().as_secs_f64();
     assert!(took < 6.0, "{took} s\n{}", brink.log());
     assert!(brink.log().contains("Stopped"));
+    assert!(brink.log().contains("Telemetry could not be delivered before the end logs="), "{}", brink.log());
 }

@@ -31,7 +31,7 @@ pub fn otlp(reader: &mut Reader<'_>) -> Option<Otlp> {
         "http" => OtlpProtocol::Http,
         _ => OtlpProtocol::Grpc,
     };
-    let spans = reader.parsed(&options::OTEL_TRACES_SAMPLER_ARG).unwrap_or_default();
+    let spans = reader.parsed(&options::OTEL_TRACES_SHARE).unwrap_or_default();
     let all = headers(reader, &options::OTEL_EXPORTER_OTLP_HEADERS);
     let mut of = |option: &'static Opt| replaced(&all, headers(reader, option));
     let headers = OtlpHeaders {

@@ -88,8 +88,8 @@ pub static OTEL_EXPORTER_OTLP_ENDPOINT: Opt =
 pub static OTEL_EXPORTER_OTLP_PROTOCOL: Opt =
     Opt::choice("otel-exporter-otlp-protocol", &["grpc", "http"], "How telemetry is sent");
 
-pub static OTEL_TRACES_SAMPLER_ARG: Opt =
-    Opt::value("otel-traces-sampler-arg", "Share of requests that become spans, from 0 to 1").default("0.01");
+pub static OTEL_TRACES_SHARE: Opt =
+    Opt::value("otel-traces-share", "Share of requests that become spans, from 0 to 1").default("0.01");
 pub static OTEL_EXPORTER_OTLP_HEADERS: Opt = Opt::variable("otel-exporter-otlp-headers");
 pub static OTEL_EXPORTER_OTLP_TRACES_HEADERS: Opt = Opt::variable("otel-exporter-otlp-traces-headers");
 pub static OTEL_EXPORTER_OTLP_LOGS_HEADERS: Opt = Opt::variable("otel-exporter-otlp-logs-headers");
@@ -151,7 +151,7 @@ pub static ALL: &[&Opt] = &[
     &DATADOG_URL,
     &OTEL_EXPORTER_OTLP_ENDPOINT,
     &OTEL_EXPORTER_OTLP_PROTOCOL,
-    &OTEL_TRACES_SAMPLER_ARG,
+    &OTEL_TRACES_SHARE,
     &OTEL_EXPORTER_OTLP_HEADERS,
     &OTEL_EXPORTER_OTLP_TRACES_HEADERS,
     &OTEL_EXPORTER_OTLP_LOGS_HEADERS,

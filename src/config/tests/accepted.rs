@@ -152,9 +152,9 @@ fn options_of_the_whole_program() {
     everywhere("backstage-token", "hunter2", |c| c.backstage.token, "Some(****)");
     everywhere("otel-exporter-otlp-endpoint", "http://o", |c| c.otlp.map(|o| o.protocol), "Some(Grpc)");
     everywhere("otel-collector-url", "http://o", |c| c.otlp.map(|o| o.endpoint), "Some(http://o/)");
-    everywhere("otel-traces-sampler-arg", "1", |c| c.otlp.is_none(), "true");
+    everywhere("otel-traces-share", "1", |c| c.otlp.is_none(), "true");
     check(
-        &format!("{EDGE} --otel-exporter-otlp-endpoint http://o --otel-traces-sampler-arg 0.5"),
+        &format!("{EDGE} --otel-exporter-otlp-endpoint http://o --otel-traces-share 0.5"),
         &[],
         |c| c.otlp.map(|o| o.spans),
         "Some(Share(0.5))",

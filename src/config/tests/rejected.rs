@@ -79,8 +79,8 @@ fn shares_and_headers_of_telemetry() {
         &[],
         &format!("invalid value '2' for '--access-log <ACCESS_LOG>': {share}"),
     );
-    let option = "--otel-traces-sampler-arg <OTEL_TRACES_SAMPLER_ARG>";
-    usage(EDGE, &["OTEL_TRACES_SAMPLER_ARG=x"], &format!("invalid value 'x' for '{option}': {share}"));
+    let option = "--otel-traces-share <OTEL_TRACES_SHARE>";
+    usage(EDGE, &["OTEL_TRACES_SHARE=x"], &format!("invalid value 'x' for '{option}': {share}"));
     let name = "OTEL_EXPORTER_OTLP_HEADERS";
     for (value, shown, reason) in [
         ("hunter2", "****", "headers are written <name>=<value>"),

@@ -27,9 +27,12 @@ use crate::config::settings::Share;
 /// From this status on an answer is a failure of ours.
 const FAILURE_FROM: u16 = 500;
 
-/// Messages under way, about 5 MB when full: what all shards together notice between two looks of the thread, at half a
+/// Messages under way, about 5 MB of memory: what all shards together notice between two looks of the thread, at half a
 /// million requests per second.
 pub const MESSAGES_MAX: usize = 16 * 1024;
+
+/// The same where only failures are listened for; a shard keeps what is not taken until its next tick.
+const FAILURES_MAX: usize = 256;
 
 /// From a shard to the thread.
 #[expect(
@@ -84,7 +87,8 @@ struct Ear {
 impl Hearing {
     /// Witnesses with this interest tell what they notice to the receiver.
     pub fn new(interest: Interest) -> (Self, Receiver<Message>) {
-        let (messages, told) = bounded(MESSAGES_MAX);
+        let messages_max = if interest.is_any() { MESSAGES_MAX } else { FAILURES_MAX };
+        let (messages, told) = bounded(messages_max);
         (Self { interest, messages, dropped: Arc::default() }, told)
     }
 
@@ -96,8 +100,7 @@ impl Hearing {
 
     /// Whether anything but failures is listened for.
     pub(super) fn listens(&self) -> bool {
-        let Interest { lines, spans, is_tracing, .. } = self.interest;
-        is_tracing || !lines.is_none() || !spans.is_none()
+        self.interest.is_any()
     }
 
     /// Messages that were not taken since the start.
@@ -114,6 +117,12 @@ impl Hearing {
     }
 }
 
+impl Interest {
+    fn is_any(&self) -> bool {
+        self.is_tracing || !self.lines.is_none() || !self.spans.is_none()
+    }
+}
+
 impl Witness {
     /// Whether a request whose answer has this status is to be noticed; 0 is no answer yet.
     pub fn cares_for(&self, status: u16) -> bool {
@@ -121,7 +130,7 @@ impl Witness {
     }
 
     /// Notices a request that is being answered.
-    #[cold]
+    #[inline(never)]
     pub fn notice(&mut self, place: Place, request: &Request<'_>) {
         self.noticed = self.ear.as_mut().map(|ear| ear.hear(place, request));
     }
@@ -140,7 +149,7 @@ impl Witness {
         }
     }
 
-    #[cold]
+    #[inline(never)]
     fn tell(&mut self, answered: &Answered) {
         let (Some(mut record), Some(ear)) = (self.noticed.take(), &self.ear) else { return };
         let Answered { status, body_bytes, took } = *answered;

@@ -103,6 +103,11 @@ impl<T: Clone> Lane<T> {
         self.trouble.note(outcome, now)
     }
 
+    /// Records that are not sent.
+    pub fn left(&self) -> usize {
+        self.batch.len() + self.queue.records.len()
+    }
+
     /// How many records were lost since this was said last, if it is worth a line.
     pub fn lost(&mut self, now: Instant) -> Option<u64> {
         let total = self.queue.lost.load(Ordering::Relaxed);

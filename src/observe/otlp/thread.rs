@@ -1,7 +1,7 @@
 //! The thread `otlp`: batches what the taps took, gathers metrics once a minute, and sends.
 //!
 //! It owns the connection and sleeps on its stop signal, so that no tap has to wake it. Its end sends what is left, for at
-//! most three seconds in all, and counts as lost what it could not.
+//! most three seconds in all, and says how much it could not.
 
 use std::{
     convert::Infallible,
@@ -37,7 +37,10 @@ pub const NAME: &str = "otlp";
 const LOOK: Duration = Duration::from_millis(200);
 
 /// For the last messages.
-const FLUSH: Duration = Duration::from_secs(3);
+const FLUSH: Duration = Duration::from_millis(2_500);
+
+/// How long the end of the program waits for the thread, which may be in the middle of a longer call.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Reads everything that is measured.
 pub type Gather = Box<dyn FnMut() -> Vec<MetricFamily> + Send>;
@@ -110,7 +113,7 @@ impl Drop for Export {
         if let Some(control) = self.control.take() {
             let ended = control.ended().clone();
             drop(control);
-            let _ = ended.recv_timeout(FLUSH + LOOK);
+            let _ = ended.recv_timeout(PATIENCE);
         }
     }
 }
@@ -162,6 +165,10 @@ impl Exporter {
             if left().is_zero() || !self.send_logs(batch, left()) {
                 break;
             }
+        }
+        let (logs, traces) = (self.logs.left(), self.spans.left());
+        if logs + traces > 0 {
+            tracing::warn!(logs, traces, "Telemetry could not be delivered before the end");
         }
     }
 
