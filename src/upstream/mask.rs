@@ -21,10 +21,16 @@ fn without_tokens(word: &str) -> String {
     let is_end = |sign: char| "\"'`,;&=?/<>()[]{}|".contains(sign);
     let masked = word.split_inclusive(is_end).map(|part| {
         let piece = part.trim_end_matches(is_end);
-        let token = Some(mask(piece)).filter(|masked| masked != HIDDEN);
+        let token = Some(mask(piece)).filter(|masked| masked != HIDDEN && !is_masked(piece));
         token.map_or_else(|| part.to_owned(), |token| part.replace(piece, &token))
     });
     masked.collect()
+}
+
+/// What a mask has left of a token: masked again it would show less.
+fn is_masked(piece: &str) -> bool {
+    let shown = piece.strip_suffix(HIDDEN).and_then(|shown| shown.rsplit('.').next());
+    shown.is_some_and(|shown| shown.len() <= 4 || shown.starts_with("v2_"))
 }
 
 #[cfg(test)]
@@ -38,6 +44,8 @@ mod tests {
         let body = br#"{"message":"neither *:dev.0123456789abcdef, p:e.x nor http://h:80/a.b"}"#;
         let masked = r#"{"message":"neither *:dev.0123****, p:e.**** nor http://h:80/a.b"}"#;
         assert_eq!(excerpt(body, []), masked);
+        assert_eq!(excerpt(b"*:dev.hunter2****", []), "*:dev.****");
+        assert_eq!(excerpt(b"*:dev.0123456789abcdef", ["*:dev.0123456789abcdef"]), "*:dev.0123****");
         assert_eq!(excerpt(&[b'x'; 9000], []).len(), DETAIL_CHARS_MAX);
         assert_eq!(excerpt(&[0xff, 0xfe], []), "\u{fffd}\u{fffd}");
     }
