@@ -19,17 +19,18 @@ use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 use crate::{
     config::{
         self, Config,
-        settings::{self, Mode, Server, StartScope, Stopping},
+        settings::{self, Mode, Server, Share, StartScope, Stopping},
     },
     control::Control,
     limits::{ASKS_MAX, BODY_TIMEOUT, HEAD_TIMEOUT, SEND_TIMEOUT},
     messages::Ask,
     observe::{
+        access,
         exposition::{self, Exposition},
         gather::Gatherer,
         log,
         observed::Observer,
-        remote_write,
+        otlp, remote_write,
         tally::{Tally, TokenStates},
     },
     offline,
@@ -62,6 +63,10 @@ struct Prepared {
     signals: signals::Blocked,
     /// Counts log lines that were dropped.
     log_dropped: Arc<AtomicU64>,
+    /// Talks about requests.
+    access: access::Access,
+    /// Sends telemetry. Dropped after `access`, whose last lines and spans it is to have.
+    export: Option<otlp::Export>,
 }
 
 /// Why the process ends with an error.
@@ -109,7 +114,16 @@ fn complain(problem: impl Display) {
 /// Signals are blocked before the first thread starts, which is the one that writes logs.
 fn prepared(config: &Config, serve: impl FnOnce(Prepared) -> Result<(), Failed>) -> Result<(), Failed> {
     let signals = signals::block()?;
-    let flush = log::init(config.log_format, &log::Surroundings::of_process());
+    let (taps, intake) = config.otlp.as_ref().map(|_| otlp::taps()).unzip();
+    let (log_tap, span_tap) = taps.map(|taps| (taps.logs, taps.spans)).unzip();
+    let flush = log::init(config.log_format, &log::Surroundings::of_process(), log_tap);
+    let export = match (&config.otlp, intake) {
+        (Some(settings), Some(intake)) => {
+            let transport = otlp::Transport::new(settings)?;
+            Some(otlp::start(transport, otlp::Origin::new(&config.instance), intake, otlp::Pace::default())?)
+        }
+        _ => None,
+    };
     if !config.pending.is_empty() {
         let options = config.pending.join(", ");
         tracing::warn!(options, "These options are accepted and have no effect yet");
@@ -120,7 +134,17 @@ fn prepared(config: &Config, serve: impl FnOnce(Prepared) -> Result<(), Failed>)
     if config.proxy_trust.enabled && config.proxy_trust.servers.is_empty() {
         tracing::warn!("--trust-proxy without --proxy-trusted-servers believes any client about its address");
     }
-    serve(Prepared { signals, log_dropped: flush.dropped() })
+    let access = access::start(access::Setup {
+        lines: config.access_log,
+        spans: config.otlp.as_ref().map_or_else(Share::default, |settings| settings.spans),
+        span_sink: Box::new(move |record| {
+            if let Some(spans) = &span_tap {
+                spans.put(record);
+            }
+        }),
+        auth_header: config.server.auth_header.clone(),
+    })?;
+    serve(Prepared { signals, log_dropped: flush.dropped(), access, export })
 }
 
 fn serve_offline(config: &Config, settings: &settings::Offline, ready: Prepared) -> Result<(), Failed> {
@@ -132,10 +156,12 @@ fn serve_offline(config: &Config, settings: &settings::Offline, ready: Prepared)
     let (ask, asks) = bounded(ASKS_MAX);
     let (page_ask, page_asks) = bounded(PAGE_ASKS_MAX);
     let control_asks = ask.clone();
+    let hearing = ready.access.hearing().clone();
     let pool = open(config, move |rules| {
         let desk = Desk::offline(ask.clone()).with_pages(page_ask.clone());
-        Edge::new(rules, keys, desk, rand::random())
+        Edge::new(rules, keys, desk, rand::random()).with_witness(hearing.witness(rand::random()))
     })?;
+    watch_panics(&ready.access, &pool);
     let setup = offline::Setup {
         path: settings.bootstrap_file.clone(),
         document,
@@ -155,7 +181,14 @@ fn serve_offline(config: &Config, settings: &settings::Offline, ready: Prepared)
         identity: identity(config),
     };
     let _pages = pages::start(sources, page_asks)?;
+    export_measurements(config, &pool, &tally, &ready);
     until_stopped(pool, &control, None, ready.signals, &config.stopping)
+}
+
+/// Panics in handlers are counted by the shards, below all services.
+fn watch_panics(access: &access::Access, pool: &ShardPool<Edge>) {
+    let stats = pool.stats().to_vec();
+    access.watch_panics(move || stats.iter().map(|shard| shard.panics.value()).sum());
 }
 
 fn offline_tokens(settings: &settings::Offline, keys: KeyHasher) -> TokenRegistry {
@@ -183,11 +216,13 @@ fn serve_edge(config: &Config, settings: &settings::Edge, ready: Prepared) -> Re
     let (bucket, buckets) = bounded(BUCKETS_PER_SHARD * cpu::plan(config.server.workers).shards);
     let (teller, told) = standing();
     let control_asks = ask.clone();
+    let hearing = ready.access.hearing().clone();
     let pool = open(config, move |rules| {
         let desk = Desk::edge(ask.clone()).with_pages(page_ask.clone());
         let desk = desk.with_usage(bucket.clone()).with_relay(relay.clone());
-        Edge::new(rules, keys, desk, rand::random())
+        Edge::new(rules, keys, desk, rand::random()).with_witness(hearing.witness(rand::random()))
     })?;
+    watch_panics(&ready.access, &pool);
     let mut observer = Observer::new(Arc::clone(&tally), gatherer(pool.broadcast()));
     watch_length(&tally, "buckets", &buckets);
     watch_length(&tally, "heartbeats", &heartbeats);
@@ -226,6 +261,7 @@ fn serve_edge(config: &Config, settings: &settings::Edge, ready: Prepared) -> Re
         identity: identity(config),
     };
     let _pages = pages::start(sources, page_asks)?;
+    export_measurements(config, &pool, &tally, &ready);
     let push = |target| {
         let labels = remote_write::labels(&config.instance, target);
         remote_write::start(target, labels, exposition(config, &pool, &tally, &ready.log_dropped))
@@ -285,6 +321,14 @@ fn exposition(
             base_path: config.server.base_path.clone(),
         },
     })
+}
+
+/// What is measured goes to the collector, too, if there is one.
+fn export_measurements(config: &Config, pool: &ShardPool<Edge>, tally: &Arc<Tally>, ready: &Prepared) {
+    if let Some(export) = &ready.export {
+        let mut shown = exposition(config, pool, tally, &ready.log_dropped);
+        export.measure(Box::new(move || shown.families()));
+    }
 }
 
 /// Asks all shards for their figures.

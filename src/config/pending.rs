@@ -14,8 +14,6 @@ use super::{
 
 /// Accepted, without effect yet.
 static PENDING: &[&Opt] = &[
-    &program::OTEL_EXPORTER_OTLP_ENDPOINT,
-    &program::OTEL_EXPORTER_OTLP_PROTOCOL,
     &program::EDGE_DEFER_TOKEN_VALIDATION,
     &edge::CLIENT_KEEPALIVE_TIMEOUT,
     &edge::BACKUP_FOLDER,

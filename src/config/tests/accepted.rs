@@ -152,9 +152,43 @@ fn options_of_the_whole_program() {
     everywhere("backstage-token", "hunter2", |c| c.backstage.token, "Some(****)");
     everywhere("otel-exporter-otlp-endpoint", "http://o", |c| c.otlp.map(|o| o.protocol), "Some(Grpc)");
     everywhere("otel-collector-url", "http://o", |c| c.otlp.map(|o| o.endpoint), "Some(http://o/)");
+    everywhere("otel-traces-share", "1", |c| c.otlp.is_none(), "true");
+    check(
+        &format!("{EDGE} --otel-exporter-otlp-endpoint http://o --otel-traces-share 0.5"),
+        &[],
+        |c| c.otlp.map(|o| o.spans),
+        "Some(Share(0.5))",
+    );
+    check(EDGE, &["OTEL_EXPORTER_OTLP_ENDPOINT=http://o"], |c| c.otlp.map(|o| o.spans), "Some(Share(0.01))");
+    everywhere("access-log", "0.25", |c| c.access_log, "Share(0.25)");
+    check(EDGE, &[], |c| c.access_log, "Share(0.0)");
     for ignored in ["sentry-dsn=x", "sentry-tracing-rate=x", "sentry-debug=x", "datadog-url=x"] {
         check(&format!("--{ignored} {EDGE}"), &[], |c| (c.pending, c.notices), "([], [])");
     }
+}
+
+#[test]
+fn headers_of_telemetry() {
+    let headers = |c: Config| c.otlp.map(|o| (o.headers.traces, o.headers.logs, o.headers.metrics));
+    let exposed = |c: Config| {
+        let logs = c.otlp.map(|o| o.headers.logs).unwrap_or_default();
+        logs.iter().map(|(name, value)| format!("{name}={}", value.expose())).collect::<Vec<_>>()
+    };
+    let endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT=http://o";
+    let all = "OTEL_EXPORTER_OTLP_HEADERS=X-Key=hunter2 , x-b=1";
+    check(
+        EDGE,
+        &[
+            endpoint,
+            all,
+            "OTEL_EXPORTER_OTLP_TRACES_HEADERS=x-t=1",
+            "OTEL_EXPORTER_OTLP_METRICS_HEADERS=x-b=2",
+        ],
+        headers,
+        r#"Some(([("x-key", ****), ("x-b", ****), ("x-t", ****)], [("x-key", ****), ("x-b", ****)], [("x-key", ****), ("x-b", ****)]))"#,
+    );
+    let own = "OTEL_EXPORTER_OTLP_LOGS_HEADERS=x-key=Basic%20YQ==";
+    check(EDGE, &[endpoint, all, own], exposed, r#"["x-b=1", "x-key=Basic YQ=="]"#);
 }
 
 #[test]
@@ -564,8 +598,8 @@ fn nothing_secret_is_in_the_debug_text() {
         "{EDGE} -t a:b.hunter2 -p hunter2@x -H cookie:hunter2 --redis-url redis://u:hunter2@h \
          --pkcs12-identity-file p --pkcs12-passphrase hunter2 --prometheus-remote-write-url http://p \
          --prometheus-username u --prometheus-password hunter2 --unleash-client-secret hunter2 \
-         --desired-environments e --backstage-token hunter2"
+         --desired-environments e --backstage-token hunter2 --otel-exporter-otlp-endpoint http://u:hunter2@h"
     );
-    let text = format!("{:?}", config(&line, &[]));
+    let text = format!("{:?}", config(&line, &["OTEL_EXPORTER_OTLP_HEADERS=api-key=hunter2"]));
     assert!(!text.contains("hunter2"), "{text}");
 }
