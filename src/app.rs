@@ -7,6 +7,7 @@ use std::{
     fmt::Display,
     io::Write,
     net::SocketAddr,
+    path::Path,
     process::ExitCode,
     sync::Arc,
     thread,
@@ -22,11 +23,13 @@ use crate::{
         settings::{self, Mode, Server, StartScope, Stopping},
     },
     control::Control,
+    features::model::Document,
     limits::{ASKS_MAX, BODY_TIMEOUT, HEAD_TIMEOUT, SEND_TIMEOUT},
     messages::Ask,
     observe::log,
     offline,
     pages::{self, PAGE_ASKS_MAX},
+    persist::{self, Persist},
     probe,
     serve::{Desk, Edge, Rules},
     signals,
@@ -138,7 +141,7 @@ fn serve_offline(
         app_name: config.instance.app_name.clone(),
     };
     let _pages = pages::start(sources, page_asks)?;
-    until_stopped(pool, &control, signals, &config.stopping)
+    until_stopped(pool, &control, None, signals, &config.stopping)
 }
 
 fn offline_tokens(settings: &settings::Offline, keys: KeyHasher) -> TokenRegistry {
@@ -156,7 +159,16 @@ fn offline_tokens(settings: &settings::Offline, keys: KeyHasher) -> TokenRegistr
 
 fn serve_edge(config: &Config, settings: &settings::Edge, signals: signals::Blocked) -> Result<(), Failed> {
     let client = Arc::new(Client::new(&settings.upstream)?);
+    let bootstrap = settings.bootstrap_file.as_deref().map(bootstrap).transpose()?;
+    let store = settings.backup.as_ref().map(persist::open).transpose()?;
     warn_about(&client, settings);
+    // It reads while the port opens.
+    let (persist, restore) = match store {
+        Some(store) => {
+            persist::start(store, rand::random()).map(|(persist, start)| (Some(persist), Some(start)))?
+        }
+        None => (None, None),
+    };
     let keys = KeyHasher::new(rand::random());
     let mode = match settings.start_scope {
         StartScope::Strict => registry::Mode::Strict,
@@ -180,6 +192,8 @@ fn serve_edge(config: &Config, settings: &settings::Edge, signals: signals::Bloc
         client,
         broadcast: pool.broadcast().clone(),
         asks,
+        persist: restore,
+        bootstrap,
         seed: rand::random(),
     };
     let control = Sync::start(setup)?;
@@ -189,7 +203,17 @@ fn serve_edge(config: &Config, settings: &settings::Edge, signals: signals::Bloc
         app_name: config.instance.app_name.clone(),
     };
     let _pages = pages::start(sources, page_asks)?;
-    until_stopped(pool, &control, signals, &config.stopping)
+    until_stopped(pool, &control, persist.as_ref(), signals, &config.stopping)
+}
+
+/// Reads the file of hybrid mode. One that cannot be read ends the start, as other files of the configuration do.
+fn bootstrap(path: &Path) -> Result<Document, Failed> {
+    offline::read(path).map_err(|error| {
+        let path = path.display();
+        Failed::Start(format!(
+            "{error} (--bootstrap-file, BOOTSTRAP_FILE: {path}); correct the file or leave the option out"
+        ))
+    })
 }
 
 fn new_registry(mode: registry::Mode, hasher: KeyHasher, revalidation_interval: Duration) -> TokenRegistry {
@@ -253,6 +277,7 @@ fn timeouts(server: &Server) -> Timeouts {
 fn until_stopped(
     pool: ShardPool<Edge>,
     control: &Control,
+    persist: Option<&Persist>,
     signals: signals::Blocked,
     stopping: &Stopping,
 ) -> Result<(), Failed> {
@@ -273,11 +298,17 @@ fn until_stopped(
         }
     }
     pool.announce_stop();
+    if let Some(persist) = persist {
+        persist.flush();
+    }
     if !stopping.drain_delay.is_zero() {
         thread::sleep(stopping.drain_delay);
     }
     if !pool.drain(stopping.timeout) {
         tracing::warn!("A shard did not end in time");
+    }
+    if persist.is_some_and(|persist| !persist.stop()) {
+        tracing::warn!("The backup was not written in time");
     }
     tracing::info!("Stopped");
     Ok(())

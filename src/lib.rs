@@ -13,6 +13,7 @@ pub mod messages;
 pub mod observe;
 pub mod offline;
 pub mod pages;
+pub mod persist;
 pub mod probe;
 pub mod publish;
 pub mod serve;

@@ -14,6 +14,7 @@ mod calls;
 mod describe;
 mod loads;
 mod refresh;
+mod restore;
 mod validate;
 
 use std::{
@@ -27,11 +28,13 @@ use calls::{Calls, Outcome};
 use crossbeam_channel::{Receiver, select};
 use loads::Loads;
 use rand::{SeedableRng, rngs::SmallRng};
+use restore::Restore;
 
 use crate::{
     control::Control,
-    features::catalog::Catalog,
+    features::{catalog::Catalog, model::Document},
     messages::{Ask, Verdict, Waiter},
+    persist,
     publish::{Data, DataState, FrontendData, Publisher},
     serve::Edge,
     tokens::{
@@ -60,6 +63,10 @@ pub struct Setup {
     pub broadcast: Broadcast<Edge>,
     /// From the shards.
     pub asks: Receiver<Ask>,
+    /// Where data survives a restart.
+    pub persist: Option<persist::Start>,
+    /// Data to serve until upstream answers.
+    pub bootstrap: Option<Document>,
     /// For jitter.
     pub seed: u64,
 }
@@ -85,6 +92,7 @@ pub struct Sync {
     answers: Vec<(Waiter, Verdict)>,
     /// Asked tokens are gathered until then.
     gather_until: Option<Instant>,
+    restore: Restore,
 }
 
 impl Sync {
@@ -112,11 +120,13 @@ impl Sync {
             changed: true,
             answers: Vec::new(),
             gather_until: None,
+            restore: Restore::new(setup.persist, setup.bootstrap),
         };
         Control::start("sync", move |stopped| sync.run(stopped))
     }
 
     fn run(&mut self, stopped: &Receiver<Infallible>) {
+        self.begin(stopped);
         loop {
             let now = Instant::now();
             self.dispatch(now);
@@ -125,6 +135,7 @@ impl Sync {
             let asks = self.asks.clone();
             let outcomes = self.calls.outcomes().clone();
             let made = self.publisher.made().clone();
+            let reports = self.restore.reports();
             select! {
                 recv(asks) -> ask => match ask {
                     Ok(ask) => self.asked(ask, Instant::now()),
@@ -138,6 +149,7 @@ impl Sync {
                     Ok(form) => self.publisher.accept(form),
                     Err(_) => return,
                 },
+                recv(reports) -> report => self.reported(report.ok()),
                 recv(stopped) -> _ => return,
                 default(self.idle_for(now)) => { self.publisher.sweep(); }
             }
@@ -187,7 +199,9 @@ impl Sync {
         if !self.tokens_changed && !self.changed {
             return;
         }
-        (self.tokens_changed, self.changed) = (false, false);
+        let tokens_changed = std::mem::take(&mut self.tokens_changed);
+        self.changed = false;
+        self.offer_backup(tokens_changed);
         let Self { registry, catalog, loads, publisher, .. } = self;
         let ready = is_ready(registry, catalog);
         publisher.publish(Arc::clone(&self.tokens), ready, |scope| Data {
