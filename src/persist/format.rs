@@ -125,6 +125,7 @@ impl Note {
             let projects = scope.projects.names().into_iter().map(str::to_owned).collect();
             lists.entry(name.to_string()).or_default().push(projects);
         }
+        lists.values_mut().for_each(|lists| lists.sort_unstable());
         Self { written_at, features: fingerprint(features), loaded: lists }
     }
 

@@ -32,7 +32,7 @@ use crate::config::settings;
 
 /// How long the first snapshot waits for the backup. A store that is not done by then delays nothing more: what it has
 /// is taken in when it comes.
-const START_WAIT_MAX: Duration = Duration::from_millis(500);
+const START_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// Why a store cannot even be tried. The text names option and variable, and no secret.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

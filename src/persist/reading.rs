@@ -3,10 +3,9 @@
 //! Each document is tried until it has been read, found missing, or found to be nonsense; until then nothing is written
 //! over it. A document that makes no sense is put away and counts as missing (persistence.md 8, rule 5).
 
-use std::{
-    fmt::Display,
-    time::{Instant, SystemTime},
-};
+use std::time::{Duration, Instant, SystemTime};
+
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
     document::Document,
@@ -37,78 +36,137 @@ impl Unread {
     }
 }
 
+/// What came of an attempt.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// For sync.
+    pub restored: Restored,
+    /// Hashes of documents that need not be written again unless they change.
+    pub hashes: Vec<(Document, u128)>,
+    /// About the features, if there is one.
+    pub note: Option<Note>,
+}
+
 /// Reads what has not been read yet. What could be read before a failure is in the result, and is not unread any more.
 pub fn read(
     store: &mut dyn Store,
     unread: &mut Unread,
     deadline: Instant,
-) -> (Restored, Result<(), StoreError>) {
-    let mut restored = Restored::default();
-    let outcome = read_into(&mut restored, store, unread, deadline);
-    (restored, outcome)
+) -> (Reading, Result<(), StoreError>) {
+    let mut reader = Reader { store, deadline, reading: Reading::default() };
+    let outcome = reader.read(unread);
+    (reader.reading, outcome)
 }
 
-fn read_into(
-    restored: &mut Restored,
-    store: &mut dyn Store,
-    unread: &mut Unread,
+struct Reader<'a> {
+    store: &'a mut dyn Store,
     deadline: Instant,
-) -> Result<(), StoreError> {
-    if unread.tokens {
-        let found = store.load(Document::Tokens, deadline)?;
-        unread.tokens = false;
-        let read = |found: &Found| format::read_tokens(&found.bytes);
-        restored.tokens =
-            understood(store, Document::Tokens, found.as_ref(), read, deadline).unwrap_or_default();
-    }
-    if unread.features {
-        let found = store.load(Document::Features, deadline)?;
-        unread.features = false;
-        if let Some(found) = found {
-            read_features(restored, store, &found, deadline);
-        }
-    }
-    if unread.event_ids {
-        let found = store.load(Document::EventIds, deadline)?;
-        unread.event_ids = false;
-        let read = |found: &Found| format::read_event_ids(&found.bytes);
-        restored.event_ids =
-            understood(store, Document::EventIds, found.as_ref(), read, deadline).unwrap_or_default();
-    }
-    Ok(())
+    reading: Reading,
 }
 
-fn read_features(restored: &mut Restored, store: &mut dyn Store, found: &Found, deadline: Instant) {
-    let read = |found: &Found| format::read_features(&found.bytes);
-    let Some(features) = understood(store, Document::Features, Some(found), read, deadline) else { return };
-    if let Some((name, error)) = features.bad.first() {
-        let count = features.bad.len();
-        put_away(
-            store,
-            Document::Features,
-            found,
-            &format!("{count} environments, among them {name}: {error}"),
-            deadline,
-        );
+impl Reader<'_> {
+    fn read(&mut self, unread: &mut Unread) -> Result<(), StoreError> {
+        if unread.tokens {
+            let found = self.load(Document::Tokens)?;
+            unread.tokens = false;
+            let tokens = self.understood(Document::Tokens, found.as_ref(), format::read_tokens);
+            self.reading.restored.tokens = tokens.unwrap_or_default();
+        }
+        if unread.features {
+            let found = self.load(Document::Features)?;
+            unread.features = false;
+            if let Some(found) = found {
+                self.read_features(&found);
+            }
+        }
+        if unread.event_ids {
+            let found = self.load(Document::EventIds)?;
+            unread.event_ids = false;
+            let ids = self.understood(Document::EventIds, found.as_ref(), format::read_event_ids);
+            self.reading.restored.event_ids = ids.unwrap_or_default();
+        }
+        Ok(())
     }
-    // Without it nothing is lost but the age and a distinction.
-    let note = store.load(Document::Note, deadline).ok().flatten();
-    let note = note.and_then(|note| Note::read(&note.bytes, &found.bytes));
-    restored.age =
-        written(found, note.as_ref()).and_then(|written| SystemTime::now().duration_since(written).ok());
-    restored.environments = features
-        .environments
-        .into_iter()
-        .map(|(name, document)| {
+
+    fn load(&mut self, document: Document) -> Result<Option<Found>, StoreError> {
+        self.store.load(document, self.deadline)
+    }
+
+    fn read_features(&mut self, found: &Found) {
+        let Some(features) = self.understood(Document::Features, Some(found), format::read_features) else {
+            return;
+        };
+        if let Some((name, error)) = features.bad.first() {
+            let count = features.bad.len();
+            self.put_away(
+                Document::Features,
+                found,
+                &format!("{count} environments, among them {name}: {error}"),
+            );
+        }
+        // Without it nothing is lost but the age and a distinction.
+        let note = self.load(Document::Note).ok().flatten();
+        let note = note.and_then(|note| Note::read(&note.bytes, &found.bytes));
+        if note.is_none() || !features.bad.is_empty() {
+            // To be written anew, with a note.
+            self.reading.hashes.retain(|(document, _)| *document != Document::Features);
+        }
+        let restored = &mut self.reading.restored;
+        restored.age =
+            written(found, note.as_ref()).and_then(|written| SystemTime::now().duration_since(written).ok());
+        let environments = features.environments.into_iter().map(|(name, document)| {
             let noted = note.as_ref().map(|note| note.loaded(&name)).unwrap_or_default();
             let loaded = if noted.is_empty() { loaded_for(&restored.tokens, &name) } else { noted };
             RestoredEnvironment { name, document, loaded }
-        })
-        .collect();
+        });
+        restored.environments = environments.collect();
+        self.reading.note = note;
+    }
+
+    /// The content of a document; nothing if it is missing or makes no sense.
+    fn understood<T>(
+        &mut self,
+        document: Document,
+        found: Option<&Found>,
+        read: impl Fn(&[u8]) -> serde_json::Result<T>,
+    ) -> Option<T> {
+        let found = found?;
+        match read(&found.bytes) {
+            Ok(content) => {
+                self.reading.hashes.push((document, xxh3_128(&found.bytes)));
+                Some(content)
+            }
+            Err(error) => {
+                self.put_away(document, found, &error.to_string());
+                None
+            }
+        }
+    }
+
+    fn put_away(&mut self, document: Document, found: &Found, reason: &str) {
+        let (store_name, document_name) = (self.store.name(), document.file_name());
+        match self.store.keep_bad(document, &found.bytes, self.deadline) {
+            Ok(Some(place)) => {
+                tracing::warn!(
+                    "{document_name} in the {store_name} cannot be used and is kept as {place}: {reason}"
+                );
+            }
+            Ok(None) => {
+                tracing::warn!(
+                    "{document_name} in the {store_name} cannot be used (an earlier one is kept): {reason}"
+                );
+            }
+            Err(error) => {
+                tracing::warn!(
+                    "{document_name} in the {store_name} cannot be used, nor kept ({error}): {reason}"
+                );
+            }
+        }
+    }
 }
 
 fn written(found: &Found, note: Option<&Note>) -> Option<SystemTime> {
-    let noted = note.map(|note| SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(note.written_at));
+    let noted = note.map(|note| SystemTime::UNIX_EPOCH + Duration::from_secs(note.written_at));
     noted.or(found.written)
 }
 
@@ -126,44 +184,5 @@ fn is_of(record: &TokenRecord, environment: &str) -> bool {
     match &record.environment {
         Some(name) => name == environment,
         None => Token::parse(&record.token).is_ok_and(|token| token.environment() == environment),
-    }
-}
-
-/// The content of a document; nothing if it is missing or makes no sense.
-fn understood<T, E: Display>(
-    store: &mut dyn Store,
-    document: Document,
-    found: Option<&Found>,
-    read: impl Fn(&Found) -> Result<T, E>,
-    deadline: Instant,
-) -> Option<T> {
-    let found = found?;
-    match read(found) {
-        Ok(content) => Some(content),
-        Err(error) => {
-            put_away(store, document, found, &error.to_string(), deadline);
-            None
-        }
-    }
-}
-
-fn put_away(store: &mut dyn Store, document: Document, found: &Found, reason: &str, deadline: Instant) {
-    let (store_name, document_name) = (store.name(), document.file_name());
-    match store.keep_bad(document, &found.bytes, deadline) {
-        Ok(Some(place)) => {
-            tracing::warn!(
-                "{document_name} in the {store_name} cannot be used and is kept as {place}: {reason}"
-            );
-        }
-        Ok(None) => {
-            tracing::warn!(
-                "{document_name} in the {store_name} cannot be used (an earlier one is kept): {reason}"
-            );
-        }
-        Err(error) => {
-            tracing::warn!(
-                "{document_name} in the {store_name} cannot be used, nor kept ({error}): {reason}"
-            );
-        }
     }
 }

@@ -109,7 +109,7 @@ impl Rhythm {
         Due { tokens: self.tokens.take(now), tokens_anyway, features: self.features.take(now) }
     }
 
-    /// It was written, or did not differ.
+    /// This was written, or nothing differed.
     pub fn written(&mut self, due: Due, now: Instant) {
         (self.rest_until, self.setbacks) = (None, 0);
         if due.tokens || due.tokens_anyway {

@@ -19,7 +19,7 @@ use super::{
     document::Document,
     exchange::{Backup, Far, Report},
     format::{self, Note},
-    reading::{self, Unread},
+    reading::{self, Reading, Unread},
     rhythm::{Due, Rhythm},
     store::{Store, StoreError},
 };
@@ -54,6 +54,18 @@ struct Written {
     tokens: Place,
     features: Place,
     event_ids: Place,
+    /// About the features, if there is one.
+    note: Option<Note>,
+}
+
+impl Written {
+    fn place(&mut self, document: Document) -> &mut Place {
+        match document {
+            Document::Tokens => &mut self.tokens,
+            Document::EventIds => &mut self.event_ids,
+            Document::Features | Document::Note => &mut self.features,
+        }
+    }
 }
 
 /// One document in the store.
@@ -147,9 +159,14 @@ impl Worker {
     fn read(&mut self) {
         let deadline = Instant::now() + self.store.limits().reading;
         let before = self.unread;
-        let (restored, outcome) = reading::read(&mut *self.store, &mut self.unread, deadline);
+        let (reading, outcome) = reading::read(&mut *self.store, &mut self.unread, deadline);
         if self.unread != before {
+            let Reading { restored, hashes, note } = reading;
+            self.written.note = note.or(self.written.note.take());
             self.restores += 1;
+            for (document, hash) in hashes {
+                self.written.place(document).hash = Some(hash);
+            }
             self.written.tokens.had_content |= restored.tokens.iter().any(format::is_storable);
             self.written.features.had_content |= !restored.environments.is_empty();
             self.written.event_ids.had_content |= !restored.event_ids.is_empty();
@@ -183,11 +200,11 @@ impl Worker {
         self.latest = Some(backup);
         let now = Instant::now();
         match outcome {
-            Ok(()) => {
+            Ok(wrote) => {
                 if !self.unread.any() {
-                    self.rhythm.written(due, now);
+                    self.rhythm.written(wrote, now);
                 }
-                if std::mem::take(&mut self.cannot_write) {
+                if wrote.is_some() && std::mem::take(&mut self.cannot_write) {
                     tracing::info!("The backup can be written again: {}", self.store.name());
                 }
             }
@@ -204,7 +221,9 @@ impl Worker {
         }
     }
 
-    fn write_documents(&mut self, backup: &Backup, due: Due) -> Result<(), StoreError> {
+    /// Returns what was written indeed.
+    fn write_documents(&mut self, backup: &Backup, due: Due) -> Result<Due, StoreError> {
+        let mut wrote = Due::default();
         let writing = self.store.limits().writing;
         let (store, written) = (&mut *self.store, &mut self.written);
         if (due.tokens || due.tokens_anyway) && !self.unread.tokens {
@@ -212,7 +231,7 @@ impl Worker {
             if due.tokens_anyway {
                 written.tokens.hash = None;
             }
-            put(store, Document::Tokens, &mut written.tokens, &bytes, writing)?;
+            wrote.tokens = put(store, Document::Tokens, &mut written.tokens, &bytes, writing)?;
         }
         if due.features && !self.unread.event_ids {
             let bytes = format::write_event_ids(&backup.event_ids);
@@ -220,14 +239,23 @@ impl Worker {
         }
         if due.features && !self.unread.features {
             let bytes = format::write_features(&backup.environments);
-            if put(store, Document::Features, &mut written.features, &bytes, writing)? {
-                let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-                let note = Note::new(since.as_secs(), &bytes, &backup.loaded).write();
-                store.save(Document::Note, &note, Instant::now() + writing)?;
+            wrote.features = put(store, Document::Features, &mut written.features, &bytes, writing)?;
+            if written.features.hash.is_some() {
+                let earlier = written.note.take_if(|_| !wrote.features);
+                let written_at = earlier.as_ref().map_or_else(seconds_since_1970, |note| note.written_at);
+                let note = Note::new(written_at, &bytes, &backup.loaded);
+                if earlier.as_ref() != Some(&note) {
+                    store.save(Document::Note, &note.write(), Instant::now() + writing)?;
+                }
+                written.note = Some(note);
             }
         }
-        Ok(())
+        Ok(wrote)
     }
+}
+
+fn seconds_since_1970() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// Writes a document if it may and need be; true if it was.

@@ -199,6 +199,26 @@ fn what_has_not_changed_is_not_written_again_but_for_tokens_now_and_then() {
 }
 
 #[test]
+fn what_was_read_is_not_written_back() {
+    let store = FakeStore::default();
+    let (mut first, _link, _order) = worker(&store);
+    first.read();
+    first.take(backup(1, TOKENS, &features("dev", "a")));
+    first.write(Due::ALL);
+    store.saved();
+    let (mut second, _link, _order) = worker(&store);
+    second.read();
+    let same = backup(1, TOKENS, &features("dev", "a"));
+    second.take(same.clone());
+    second.write(Due { tokens_anyway: false, ..Due::ALL });
+    assert_eq!(store.saved(), []);
+    let everything = vec![Scope { environment: Some("dev".into()), projects: Projects::All }];
+    second.take(Backup { loaded: everything, ..same });
+    second.write(Due { tokens_anyway: false, ..Due::ALL });
+    assert_eq!(store.saved(), [Document::Note], "only what is known about it has changed");
+}
+
+#[test]
 fn a_store_that_could_not_be_read_is_not_written() {
     let good = features("dev", "good");
     let store = FakeStore::holding(&[(Document::Tokens, TOKENS), (Document::Features, &good)]);

@@ -113,8 +113,10 @@ impl Sync {
         self.answers.extend(waiting.into_iter().map(|waiter| (waiter, Verdict::Look)));
         self.settle_loads();
         if tokens + environments > 0 {
-            let age = restored.age.map_or_else(|| "unknown".to_owned(), in_words);
-            tracing::info!(tokens, environments, age, "Restored from the backup");
+            let written = restored
+                .age
+                .map_or_else(|| "at an unknown time".to_owned(), |age| format!("{} ago", in_words(age)));
+            tracing::info!(tokens, environments, "Restored from the backup, written {written}");
         }
     }
 
