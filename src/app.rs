@@ -30,7 +30,7 @@ use crate::{
     offline,
     pages::{self, PAGE_ASKS_MAX},
     persist::{self, Persist},
-    probe,
+    prepare, probe,
     serve::{Desk, Edge, Rules},
     signals,
     sync::{self, Sync},
@@ -70,7 +70,7 @@ pub fn run(config: &Config) -> ExitCode {
         _ if config::unsupported(config).is_some() => {
             Err(Failed::Start(config::unsupported(config).unwrap_or_default()))
         }
-        Mode::Prepare(_) => Err(Failed::Start("offline prepare is not built in yet".to_owned())),
+        Mode::Prepare(settings) => prepare::run(settings).map_err(Failed::from),
         Mode::Edge(settings) => prepared(config, |signals| serve_edge(config, settings, signals)),
         Mode::Offline(settings) => prepared(config, |signals| serve_offline(config, settings, signals)),
     };

@@ -14,6 +14,7 @@ pub mod observe;
 pub mod offline;
 pub mod pages;
 pub mod persist;
+pub mod prepare;
 pub mod probe;
 pub mod publish;
 pub mod serve;

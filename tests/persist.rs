@@ -16,6 +16,10 @@ mod folder;
 mod hybrid;
 #[path = "persist/kill.rs"]
 mod kill;
+#[path = "persist/prepare.rs"]
+mod prepare;
+#[path = "persist/redis.rs"]
+mod redis;
 #[path = "edge/scene.rs"]
 #[allow(dead_code, reason = "shared with the tests of edge mode")]
 mod scene;

@@ -9,6 +9,7 @@ pub mod exchange;
 pub mod file;
 pub mod format;
 mod reading;
+mod redis;
 mod rhythm;
 pub mod store;
 mod worker;
@@ -25,6 +26,7 @@ use crossbeam_channel::{RecvTimeoutError, Sender, bounded, unbounded};
 use self::{
     exchange::{Link, link},
     file::Folder,
+    redis::Redis,
     store::Store,
     worker::{Order, Worker},
 };
@@ -36,7 +38,14 @@ const START_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// Why a store cannot even be tried. The text names option and variable, and no secret.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OpenError {}
+pub enum OpenError {
+    /// The URLs of Redis.
+    #[error("Redis cannot be used with this --redis-url (REDIS_URL) or --redis-host (REDIS_HOST): {reason}")]
+    Redis {
+        /// What the client says; without the URL.
+        reason: String,
+    },
+}
 
 /// The running thread. Dropped, it is left to itself.
 pub struct Persist {
@@ -51,7 +60,8 @@ pub struct Persist {
 pub fn open(settings: &settings::Backup) -> Result<Box<dyn Store>, OpenError> {
     match settings {
         settings::Backup::Folder(path) => Ok(Box::new(Folder::new(path.clone()))),
-        settings::Backup::Redis(_) | settings::Backup::S3 { .. } => todo!(),
+        settings::Backup::Redis(redis) => Ok(Box::new(Redis::open(redis)?)),
+        settings::Backup::S3 { .. } => todo!(),
     }
 }
 

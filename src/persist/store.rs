@@ -78,9 +78,16 @@ pub enum StoreError {
     Redis {
         /// What it says.
         #[from]
-        cause: redis::RedisError,
+        cause: ::redis::RedisError,
     },
+    /// There was no time left.
+    #[error("no answer in time")]
+    TimedOut,
 }
+
+/// Of stores with a time limit of their own.
+const SLOW: &str = "check the store and the way to it, or give it more time (--redis-read-connection-timeout-milliseconds, \
+     --redis-write-connection-timeout-milliseconds)";
 
 impl StoreError {
     /// What an operator can do about it.
@@ -96,7 +103,9 @@ impl StoreError {
                 }
                 _ => "check the folder of --backup-folder (BACKUP_FOLDER)",
             },
-            Self::Redis { .. } => "check Redis and --redis-url (REDIS_URL)",
+            Self::Redis { cause } if cause.is_timeout() => SLOW,
+            Self::Redis { .. } => "check Redis and the --redis-… options",
+            Self::TimedOut => SLOW,
         }
     }
 }

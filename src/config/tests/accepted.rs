@@ -365,6 +365,10 @@ fn redis() {
         ("--redis-host h --redis-scheme redis-unix", "redis+unix://h"),
         ("--redis-host h --backup-folder f", "redis://h"),
         ("--redis-url unix:///run/redis.sock", "unix:///run/redis.sock"),
+        (
+            "--redis-url unix:///run/redis.sock?db=3&pass=old --redis-username u --redis-password p/&",
+            "unix:///run/redis.sock?db=3&user=u&pass=p%2F%26",
+        ),
     ] {
         check(&format!("{EDGE} {options}"), &[], redis_urls, &format!("[{expected:?}]"));
     }
@@ -518,13 +522,13 @@ fn secrets_come_from_files() {
 #[test]
 fn pending_options_are_named_when_given() {
     check(
-        &format!("{EDGE} --disable-metrics-endpoint --backup-folder f -p a:b.c"),
+        &format!("{EDGE} --disable-metrics-endpoint --streaming -p a:b.c"),
         &[],
         |c| c.pending,
-        r#"["disable-metrics-endpoint", "backup-folder"]"#,
+        r#"["disable-metrics-endpoint", "streaming"]"#,
     );
     check(&format!("{EDGE} --disable-metrics-endpoint=false"), &["HOSTNAME=h"], |c| c.pending, "[]");
-    check(EDGE, &["BOOTSTRAP_FILE=f", "STREAMING=true"], |c| c.pending, r#"["bootstrap-file", "streaming"]"#);
+    check(EDGE, &["BOOTSTRAP_FILE=f", "STREAMING=true"], |c| c.pending, r#"["streaming"]"#);
     check(OFFLINE, &["BOOTSTRAP_FILE=f", "STREAMING=true"], |c| c.pending, "[]");
     check(
         &format!("{EDGE} --delta-diff"),
