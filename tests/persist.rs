@@ -20,6 +20,8 @@ mod kill;
 mod prepare;
 #[path = "persist/redis.rs"]
 mod redis;
+#[path = "persist/s3.rs"]
+mod s3;
 #[path = "edge/scene.rs"]
 #[allow(dead_code, reason = "shared with the tests of edge mode")]
 mod scene;

@@ -22,7 +22,6 @@ static PENDING: &[&Opt] = &[
     &program::EDGE_DEFER_TOKEN_VALIDATION,
     &edge::CLIENT_KEEPALIVE_TIMEOUT,
     &edge::METRICS_INTERVAL_SECONDS,
-    &edge::S3_BUCKET_NAME,
     &edge::STREAMING,
     &edge::DELTA,
     &edge::PKCS12_IDENTITY_FILE,

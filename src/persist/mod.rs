@@ -11,6 +11,7 @@ pub mod format;
 mod reading;
 mod redis;
 mod rhythm;
+mod s3;
 pub mod store;
 mod worker;
 
@@ -27,6 +28,7 @@ use self::{
     exchange::{Link, link},
     file::Folder,
     redis::Redis,
+    s3::S3,
     store::Store,
     worker::{Order, Worker},
 };
@@ -45,6 +47,17 @@ pub enum OpenError {
         /// What the client says; without the URL.
         reason: String,
     },
+    /// Nobody says in which region the bucket is.
+    #[error("S3 needs a region: set AWS_REGION, or a region in the profile, or AWS_ENDPOINT_URL")]
+    S3Region,
+    /// The bucket has no address.
+    #[error(
+        "the S3 bucket of --s3-bucket-name (S3_BUCKET_NAME) cannot be addressed, check AWS_ENDPOINT_URL: {reason}"
+    )]
+    S3Place {
+        /// Why not.
+        reason: String,
+    },
 }
 
 /// The running thread. Dropped, it is left to itself.
@@ -61,7 +74,9 @@ pub fn open(settings: &settings::Backup) -> Result<Box<dyn Store>, OpenError> {
     match settings {
         settings::Backup::Folder(path) => Ok(Box::new(Folder::new(path.clone()))),
         settings::Backup::Redis(redis) => Ok(Box::new(Redis::open(redis)?)),
-        settings::Backup::S3 { .. } => todo!(),
+        settings::Backup::S3 { bucket, force_path_style } => {
+            Ok(Box::new(S3::open(bucket, *force_path_style)?))
+        }
     }
 }
 

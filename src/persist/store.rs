@@ -80,14 +80,37 @@ pub enum StoreError {
         #[from]
         cause: ::redis::RedisError,
     },
+    /// S3 said no.
+    #[error("S3 answered {status} {code}")]
+    S3 {
+        /// HTTP status.
+        status: u16,
+        /// S3's word for it; may be empty.
+        code: String,
+    },
+    /// No complete answer came.
+    #[error("{reason}")]
+    Http {
+        /// Why not; nothing of the request.
+        reason: String,
+    },
+    /// Whoever has the credentials did not give them.
+    #[error("no credentials: {reason}")]
+    Credentials {
+        /// Why not.
+        reason: String,
+    },
+    /// Nobody has credentials.
+    #[error("no credentials")]
+    NoCredentials,
     /// There was no time left.
     #[error("no answer in time")]
     TimedOut,
 }
 
-/// Of stores with a time limit of their own.
-const SLOW: &str = "check the store and the way to it, or give it more time (--redis-read-connection-timeout-milliseconds, \
-     --redis-write-connection-timeout-milliseconds)";
+/// Of stores over a network.
+const SLOW: &str = "check the way to the store; Redis gets more time by --redis-read-connection-timeout-milliseconds and \
+     --redis-write-connection-timeout-milliseconds";
 
 impl StoreError {
     /// What an operator can do about it.
@@ -105,6 +128,13 @@ impl StoreError {
             },
             Self::Redis { cause } if cause.is_timeout() => SLOW,
             Self::Redis { .. } => "check Redis and the --redis-… options",
+            Self::S3 { .. } => {
+                "check --s3-bucket-name (S3_BUCKET_NAME), AWS_REGION and the policy of the bucket"
+            }
+            Self::Http { .. } => "check AWS_REGION, AWS_ENDPOINT_URL and the way to S3",
+            Self::Credentials { .. } | Self::NoCredentials => {
+                "give credentials by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role"
+            }
             Self::TimedOut => SLOW,
         }
     }
