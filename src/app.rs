@@ -203,7 +203,11 @@ fn serve_edge(config: &Config, settings: &settings::Edge, signals: signals::Bloc
         app_name: config.instance.app_name.clone(),
     };
     let _pages = pages::start(sources, page_asks)?;
-    until_stopped(pool, &control, persist.as_ref(), signals, &config.stopping)
+    let served = until_stopped(pool, &control, persist.as_ref(), signals, &config.stopping);
+    if served.is_err() {
+        end(persist.as_ref());
+    }
+    served
 }
 
 /// Reads the file of hybrid mode. One that cannot be read ends the start, as other files of the configuration do.
@@ -307,9 +311,14 @@ fn until_stopped(
     if !pool.drain(stopping.timeout) {
         tracing::warn!("A shard did not end in time");
     }
+    end(persist);
+    tracing::info!("Stopped");
+    Ok(())
+}
+
+/// What changed last is in the backup, or that is said.
+fn end(persist: Option<&Persist>) {
     if persist.is_some_and(|persist| !persist.stop()) {
         tracing::warn!("The backup was not written in time");
     }
-    tracing::info!("Stopped");
-    Ok(())
 }

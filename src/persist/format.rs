@@ -154,6 +154,9 @@ pub fn fingerprint(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
     use super::*;
     use crate::features::catalog::Catalog;
 
@@ -257,6 +260,36 @@ mod tests {
             r#"[{"token":"*:a.old","type":"backend","environment":null,"projects":["b","a"],"status":"Validated"}]"#
         );
         assert_eq!(write_tokens(&[]), b"[]");
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = (read_tokens(&bytes), read_features(&bytes), read_event_ids(&bytes), Note::read(&bytes, &bytes));
+        }
+
+        #[test]
+        fn what_is_written_is_read_as_it_was(
+            environments in prop::collection::btree_map(".{0,8}", prop::collection::btree_set("[a-zé\"\\\\]{1,6}", 0..6), 0..4)
+        ) {
+            let mut catalog = Catalog::default();
+            for (name, features) in &environments {
+                let features: Vec<_> = features.iter()
+                    .map(|name| json!({"name": name, "enabled": true, "project": "p", "strategies": [{"name": "default"}]}))
+                    .collect();
+                let text = json!({"version": 2, "features": features, "meta": {"revisionId": 7}}).to_string();
+                let name: Arc<str> = name.as_str().into();
+                let document = parse_document(text.as_bytes(), &EnvironmentData::empty(Arc::clone(&name)));
+                catalog.apply(&name, &Projects::All, document.expect("a good document"));
+            }
+            let written = write_features(catalog.environments());
+            let read = self::catalog(read_features(&written).expect("our own"));
+            prop_assert_eq!(read.environments().count(), environments.len());
+            for (mine, theirs) in catalog.environments().zip(read.environments()) {
+                prop_assert!(mine.name == theirs.name && mine.has_same_content(theirs));
+            }
+            prop_assert_eq!(write_features(read.environments()), written);
+        }
     }
 
     #[test]

@@ -87,6 +87,7 @@ pub fn open(settings: &settings::Backup) -> Result<Box<dyn Store>, OpenError> {
 pub fn start(store: Box<dyn Store>, seed: u64) -> io::Result<(Persist, Start)> {
     let limits = store.limits();
     let (near, far) = link();
+    // One order to flush and one to stop, in the life of a process.
     let (order, orders) = unbounded();
     let mut worker = Worker::new(store, far, orders, seed);
     thread::Builder::new().name("persist".to_owned()).spawn(move || {

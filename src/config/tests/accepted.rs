@@ -553,12 +553,7 @@ fn what_would_do_harm_in_silence_is_unsupported() {
         says,
         r#"Some("--tls-enable (TLS_ENABLE) is not built in yet")"#,
     );
-    check(
-        "offline prepare -u http://u -t a:b.c",
-        &[],
-        says,
-        r#"Some("offline prepare is not built in yet")"#,
-    );
+    check("offline prepare -u http://u -t a:b.c", &[], says, "None");
     check(&format!("{EDGE} --streaming --backup-folder f"), &[], says, "None");
 }
 
