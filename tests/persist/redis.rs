@@ -14,7 +14,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use tempfile::TempDir;
 
 use crate::{
-    brink::{Brink, PATIENCE, run},
+    brink::{Brink, PATIENCE, file_of, run},
     fake_upstream::ClosedPort,
     folder::stop,
     scene::{TOKEN, document, edge, features, prepare, readiness, serves, upstream},
@@ -308,6 +308,21 @@ fn a_redis_that_comes_late_still_gives_and_is_not_made_poorer() {
     let names: Vec<&str> =
         written.as_array().expect("a list").iter().filter_map(|pair| pair[0].as_str()).collect();
     assert_eq!(names, ["development", "staging"]);
+}
+
+#[test]
+fn a_backup_that_comes_late_takes_the_place_of_the_bootstrap_file() {
+    let port = free_port();
+    let file = file_of(document(&["of-the-file"]));
+    let (url, file) = (format!("redis://127.0.0.1:{port}"), file.to_str().expect("a path"));
+    let nobody = ClosedPort::reserve();
+    let brink =
+        Brink::start(&edge(&nobody.url(), &["-t", TOKEN, "--redis-url", &url, "--bootstrap-file", file]));
+    serves(&brink, TOKEN, &["of-the-file"]);
+    let redis = RedisServer::start_on(port, &[]);
+    let stored = format!("[[\"development\",{}]]", document(&["of-the-backup"]));
+    redis.cli(&["SET", "unleash-features", &stored]);
+    serves(&brink, TOKEN, &["of-the-backup"]);
 }
 
 #[test]

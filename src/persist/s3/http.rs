@@ -14,10 +14,10 @@ use ureq::{
     tls::{Certificate, RootCerts, TlsConfig, TlsProvider},
 };
 
-use crate::persist::store::StoreError;
+use crate::{persist::store::StoreError, upstream};
 
-/// What S3 may hold for us; as much as upstream may send.
-const BODY_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// What S3 may hold for us: eight environments as large as upstream may send them.
+const BODY_BYTES_MAX: u64 = 8 * upstream::limits::BODY_BYTES_MAX;
 
 /// An answer that came, whatever its status.
 #[derive(Debug)]
