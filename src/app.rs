@@ -3,25 +3,28 @@
 //! The order matters: signals are blocked before any thread exists; what can fail by configuration fails before
 //! the port opens; the port opens before anything is asked of upstream.
 
+mod stop;
+
 use std::{
     fmt::Display,
     io::Write,
     net::SocketAddr,
+    path::Path,
     process::ExitCode,
     sync::{Arc, atomic::AtomicU64},
-    thread,
     time::{Duration, Instant, SystemTime},
 };
 
 use brink_shards::{Broadcast, PoolConfig, ShardPool, Timeouts, bind, cpu, preflight};
-use crossbeam_channel::{Receiver, Sender, bounded, never, select};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use stop::{Keepers, until_stopped};
 
 use crate::{
     config::{
         self, Config,
-        settings::{self, Mode, Server, Share, StartScope, Stopping},
+        settings::{self, Mode, Server, Share, StartScope},
     },
-    control::Control,
+    features::model::Document,
     limits::{ASKS_MAX, BODY_TIMEOUT, HEAD_TIMEOUT, SEND_TIMEOUT},
     messages::Ask,
     observe::{
@@ -35,10 +38,10 @@ use crate::{
     },
     offline,
     pages::{self, PAGE_ASKS_MAX, PageAsk, status::Identity},
-    probe,
+    persist, prepare, probe,
     report::{
         self, Reporting,
-        limits::{BUCKETS_PER_SHARD, FLUSH_BUDGET, FLUSH_MIN, RELAYS_MAX},
+        limits::{BUCKETS_PER_SHARD, RELAYS_MAX},
         standing::standing,
     },
     serve::{Desk, Edge, Rules, Seat},
@@ -91,7 +94,7 @@ pub fn run(config: &Config) -> ExitCode {
         _ if config::unsupported(config).is_some() => {
             Err(Failed::Start(config::unsupported(config).unwrap_or_default()))
         }
-        Mode::Prepare(_) => Err(Failed::Start("offline prepare is not built in yet".to_owned())),
+        Mode::Prepare(settings) => prepare::run(settings).map_err(Failed::from),
         Mode::Edge(settings) => prepared(config, |ready| serve_edge(config, settings, ready)),
         Mode::Offline(settings) => prepared(config, |ready| serve_offline(config, settings, ready)),
     };
@@ -182,7 +185,7 @@ fn serve_offline(config: &Config, settings: &settings::Offline, ready: Prepared)
     };
     let _pages = pages::start(sources, page_asks)?;
     export_measurements(config, &pool, &tally, &ready);
-    until_stopped(pool, &control, None, ready.signals, &config.stopping)
+    until_stopped(pool, &control, Keepers::default(), ready.signals, &config.stopping)
 }
 
 /// Panics in handlers are counted by the shards, below all services.
@@ -207,7 +210,16 @@ fn offline_tokens(settings: &settings::Offline, keys: KeyHasher) -> TokenRegistr
 fn serve_edge(config: &Config, settings: &settings::Edge, ready: Prepared) -> Result<(), Failed> {
     let client = Arc::new(Client::new(&settings.upstream)?);
     let tally = Arc::new(Tally::new(&config.instance));
+    let bootstrap = settings.bootstrap_file.as_deref().map(bootstrap).transpose()?;
+    let store = settings.backup.as_ref().map(persist::open).transpose()?;
     warn_about(&client, settings);
+    // It reads while the port opens.
+    let (persist, restore) = match store {
+        Some(store) => {
+            persist::start(store, rand::random()).map(|(persist, start)| (Some(persist), Some(start)))?
+        }
+        None => (None, None),
+    };
     let keys = KeyHasher::new(rand::random());
     let registry = edge_tokens(settings, keys);
     let (ask, asks) = bounded::<Ask>(ASKS_MAX);
@@ -248,6 +260,8 @@ fn serve_edge(config: &Config, settings: &settings::Edge, ready: Prepared) -> Re
         broadcast: pool.broadcast().clone(),
         asks,
         teller,
+        persist: restore,
+        bootstrap,
         seed: rand::random(),
         tally: Arc::clone(&tally),
     };
@@ -267,7 +281,8 @@ fn serve_edge(config: &Config, settings: &settings::Edge, ready: Prepared) -> Re
         remote_write::start(target, labels, exposition(config, &pool, &tally, &ready.log_dropped))
     };
     let _pushes = settings.remote_write.as_ref().map(push).transpose()?;
-    until_stopped(pool, &control, Some(reporting), ready.signals, &config.stopping)
+    let keepers = Keepers { reporting: Some(reporting), persist };
+    until_stopped(pool, &control, keepers, ready.signals, &config.stopping)
 }
 
 fn edge_tokens(settings: &settings::Edge, keys: KeyHasher) -> TokenRegistry {
@@ -281,6 +296,16 @@ fn edge_tokens(settings: &settings::Edge, keys: KeyHasher) -> TokenRegistry {
     }
     settings.pretrusted_tokens.iter().for_each(|token| registry.add_pretrusted(token));
     registry
+}
+
+/// Reads the file of hybrid mode. One that cannot be read ends the start, as other files of the configuration do.
+fn bootstrap(path: &Path) -> Result<Document, Failed> {
+    offline::read(path).map_err(|error| {
+        let path = path.display();
+        Failed::Start(format!(
+            "{error} (--bootstrap-file, BOOTSTRAP_FILE: {path}); correct the file or leave the option out"
+        ))
+    })
 }
 
 fn identity(config: &Config) -> Identity {
@@ -395,54 +420,4 @@ fn timeouts(server: &Server) -> Timeouts {
         idle: server.keepalive_timeout,
         send: SEND_TIMEOUT,
     }
-}
-
-fn until_stopped(
-    pool: ShardPool<Edge>,
-    control: &Control,
-    reporting: Option<Reporting>,
-    signals: signals::Blocked,
-    stopping: &Stopping,
-) -> Result<(), Failed> {
-    let stopped: Receiver<_> = signals.watch()?;
-    let mut reports_ended = reporting.as_ref().map_or_else(never, |reporting| reporting.ended().clone());
-    loop {
-        select! {
-            recv(stopped) -> signal => {
-                if let Ok(signal) = signal {
-                    tracing::info!("{signal} received, stopping");
-                }
-                break;
-            }
-            recv(pool.ended()) -> _ => {
-                let text = "a shard has ended by a panic: nobody would answer its share of new connections";
-                return Err(Failed::Start(text.to_owned()));
-            }
-            recv(control.ended()) -> _ => {
-                let text = "the control thread has ended by a panic: nothing would be refreshed any more";
-                return Err(Failed::Start(text.to_owned()));
-            }
-            recv(reports_ended) -> _ => {
-                tracing::error!("The report thread has ended by a panic: usage is lost until a restart");
-                reports_ended = never();
-            }
-        }
-    }
-    pool.announce_stop();
-    if let Some(reporting) = &reporting {
-        reporting.look_around();
-    }
-    if !stopping.drain_delay.is_zero() {
-        thread::sleep(stopping.drain_delay);
-    }
-    let flush_until = Instant::now() + FLUSH_BUDGET;
-    if !pool.drain(stopping.timeout) {
-        tracing::warn!("A shard did not end in time");
-    }
-    if let Some(reporting) = reporting {
-        // Only now: shards hand over what they have gathered when they end.
-        reporting.finish(flush_until.max(Instant::now() + FLUSH_MIN));
-    }
-    tracing::info!("Stopped");
-    Ok(())
 }

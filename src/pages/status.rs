@@ -111,7 +111,7 @@ pub fn write(identity: &Identity, now: SystemTime, described: &Described, look: 
         environments: environments(described),
         refreshes: described.refreshes.iter().map(|one| RefreshRow::new(one, shows_tokens)).collect(),
         upstream: look.families.iter().filter(|family| family.name() == UPSTREAM).flat_map(calls).collect(),
-        counters: look.families.iter().flat_map(counters).collect(),
+        counters: look.families.iter().flat_map(counters).chain([restored(described)]).collect(),
         tokens: if shows_tokens { &described.tokens.tokens } else { &[] },
         invalid_tokens: described.tokens.invalid,
     };
@@ -168,6 +168,13 @@ fn counters(family: &MetricFamily) -> Vec<Counter> {
         Counter { name: [&[*name], labels.as_slice()].concat().join(" "), value: value(metric) }
     });
     rows.collect()
+}
+
+fn restored(described: &Described) -> Counter {
+    Counter {
+        name: "environments served from the backup".to_owned(),
+        value: described.restored_environments as f64,
+    }
 }
 
 fn label(metric: &Metric, name: &str) -> String {
@@ -243,6 +250,7 @@ mod tests {
             tokens: Listing { tokens: Vec::new(), invalid: 4 },
             refreshes: Vec::new(),
             environments: Vec::new(),
+            restored_environments: 0,
             ready: true,
         };
         let status: Value =

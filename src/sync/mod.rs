@@ -14,6 +14,7 @@ mod calls;
 mod describe;
 mod loads;
 mod refresh;
+mod restore;
 mod validate;
 
 use std::{
@@ -27,12 +28,14 @@ use calls::{Calls, Outcome};
 use crossbeam_channel::{Receiver, select};
 use loads::Loads;
 use rand::{SeedableRng, rngs::SmallRng};
+use restore::Restore;
 
 use crate::{
     control::Control,
-    features::catalog::Catalog,
+    features::{catalog::Catalog, model::Document},
     messages::{Ask, Verdict, Waiter},
     observe::tally::{Tally, TokenStates},
+    persist,
     publish::{Data, DataState, FrontendData, Publisher},
     report::standing::{Standing, Teller},
     serve::Edge,
@@ -64,6 +67,10 @@ pub struct Setup {
     pub asks: Receiver<Ask>,
     /// To the report thread.
     pub teller: Teller,
+    /// Where data survives a restart.
+    pub persist: Option<persist::Start>,
+    /// Data to serve until upstream answers.
+    pub bootstrap: Option<Document>,
     /// For jitter.
     pub seed: u64,
     /// Counts what is done here.
@@ -97,6 +104,7 @@ pub struct Sync {
     tally: Arc<Tally>,
     /// When the states of tokens are shown again.
     show_tokens_at: Instant,
+    restore: Restore,
 }
 
 impl Sync {
@@ -128,11 +136,13 @@ impl Sync {
             gather_until: None,
             tally: setup.tally,
             show_tokens_at: Instant::now(),
+            restore: Restore::new(setup.persist, setup.bootstrap),
         };
         Control::start("sync", move |stopped| sync.run(stopped))
     }
 
     fn run(&mut self, stopped: &Receiver<Infallible>) {
+        self.begin(stopped);
         loop {
             let now = Instant::now();
             self.dispatch(now);
@@ -143,6 +153,7 @@ impl Sync {
             let asks = self.asks.clone();
             let outcomes = self.calls.outcomes().clone();
             let made = self.publisher.made().clone();
+            let reports = self.restore.reports();
             select! {
                 recv(asks) -> ask => match ask {
                     Ok(ask) => self.asked(ask, Instant::now()),
@@ -156,6 +167,7 @@ impl Sync {
                     Ok(form) => self.publisher.accept(form),
                     Err(_) => return,
                 },
+                recv(reports) -> report => self.reported(report.ok()),
                 recv(stopped) -> _ => return,
                 default(self.idle_for(now)) => { self.publisher.sweep(); }
             }
@@ -214,7 +226,9 @@ impl Sync {
         if !self.tokens_changed && !self.changed {
             return;
         }
-        (self.tokens_changed, self.changed) = (false, false);
+        let tokens_changed = std::mem::take(&mut self.tokens_changed);
+        self.changed = false;
+        self.offer_backup(tokens_changed);
         let Self { registry, catalog, loads, publisher, .. } = self;
         let ready = is_ready(registry, catalog);
         publisher.publish(Arc::clone(&self.tokens), ready, |scope| Data {

@@ -26,6 +26,13 @@ pub struct Waiting {
     in_trouble: bool,
 }
 
+impl Waiting {
+    /// Takes out everybody.
+    pub(super) fn take_all(&mut self) -> Vec<Waiter> {
+        self.by_token.drain().flat_map(|(_, waiters)| waiters).collect()
+    }
+}
+
 impl Sync {
     pub(super) fn asked_about(&mut self, key: TokenKey, token: Token, waiter: Waiter, now: Instant) {
         match self.registry.ask(key, token, now) {
@@ -95,6 +102,7 @@ impl Sync {
             tracing::warn!(%environment, "No token fetches this environment any more: its data is dropped");
             self.catalog.remove(&environment);
             self.loads.forget(&environment);
+            self.forget_restored(&environment);
             self.changed = true;
         }
         for (key, decision) in verdicts.decided {
@@ -107,6 +115,7 @@ impl Sync {
             self.reply(key, &verdict);
         }
         self.settle_loads();
+        self.settle_restored();
     }
 
     fn reply(&mut self, key: TokenKey, verdict: &Verdict) {
