@@ -30,6 +30,9 @@ class Play:
         self.brink = None
         self.watcher = None
         self.visitors = None
+        # The brink that is restarted while SDKs report to it, and those.
+        self.reporter = None
+        self.users = []
 
     def features(self, url, token):
         return fetch_json(f"{url}/api/client/features", token=token, headers=CLIENT_SPEC)
@@ -40,7 +43,7 @@ class Play:
         return sorted(f["name"] for f in features if not f["name"].startswith("random-"))
 
     def end(self):
-        for actor in (self.watcher, self.visitors, self.brink, self.server):
+        for actor in (self.watcher, self.visitors, *self.users, self.reporter, self.brink, self.server):
             if actor:
                 actor.stop()
 
