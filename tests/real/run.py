@@ -17,6 +17,7 @@ import backend
 import browsers
 import frontend
 import outages
+import pages
 import usage
 from play import BACKEND_TOKENS, Play
 from stage import SDKS
@@ -34,6 +35,7 @@ def checks():
     yield from browser_checks()
     yield "usage arrives at the server", usage.usage_arrives_at_the_server
     yield from usage_checks()
+    yield from page_checks()
     yield "an SDK sees a flip", backend.sdk_sees_a_flip
     yield "brink keeps serving while the server hangs", outages.keeps_serving_while_the_server_hangs
     yield "brink keeps serving while the server is gone", outages.keeps_serving_while_the_server_is_gone
@@ -82,6 +84,14 @@ def usage_checks():
     yield "usage waits while the server is gone", usage.usage_waits_while_the_server_is_gone
     yield "brink is restarted with usage waiting", usage.brink_is_restarted
     yield "each evaluation is counted once", usage.each_evaluation_is_counted_once
+
+
+def page_checks():
+    yield "the status page shows what is", pages.status_page_shows_what_is
+    yield "the status page is behind a password", pages.status_page_is_behind_a_password
+    yield "the status page moves with the load", pages.status_page_moves_with_the_load
+    yield "the OpenAPI page shows all operations", pages.openapi_page_shows_all_operations
+    yield "the status page says that brink is gone", pages.status_page_says_that_brink_is_gone
 
 
 def again(visitor, method):

@@ -182,6 +182,19 @@ class Brink:
         self.process.wait()
 
 
+class Load:
+    """Some requests a second, on several connections, for as long as it lasts."""
+
+    def __init__(self, url, token):
+        command = ["hey", "-z", "10m", "-c", "16", "-q", "10", "-H", f"Authorization: {token}", url]
+        null = subprocess.DEVNULL
+        self.process = subprocess.Popen(command, env=ENVIRONMENT, stdin=null, stdout=null, stderr=null)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
 SDKS = ("node", "python", "rust")
 
 
