@@ -15,8 +15,8 @@ TOKENS = ["BACKEND", "BACKEND_PRODUCTION"]
 PICTURE = WORK / "real/status.png"
 # A browser takes its time on a busy machine.
 SECONDS = 60
-# Of a secret, four characters are shown.
-TOO_MUCH = 8
+# Characters of a secret. Four are shown, and types of tokens are words of these secrets.
+TOO_MUCH = 10
 
 # What stands on the status page.
 READ = """(() => {

@@ -18,6 +18,7 @@ import browsers
 import frontend
 import outages
 import pages
+import scrape
 import usage
 from play import BACKEND_TOKENS, Play
 from stage import SDKS
@@ -40,6 +41,7 @@ def checks():
     yield "brink keeps serving while the server hangs", outages.keeps_serving_while_the_server_hangs
     yield "brink keeps serving while the server is gone", outages.keeps_serving_while_the_server_is_gone
     yield "brink follows the server when it is back", outages.follows_the_server_when_it_is_back
+    yield "Prometheus reads the metrics", scrape.prometheus_reads_the_metrics
     yield "brink ends well", outages.ends_well
 
 
