@@ -38,7 +38,7 @@ use crate::{
     },
     offline,
     pages::{self, PAGE_ASKS_MAX, PageAsk, status::Identity},
-    persist, prepare, probe,
+    persist, prepare, probe, reload,
     report::{
         self, Reporting,
         limits::{BUCKETS_PER_SHARD, RELAYS_MAX},
@@ -52,7 +52,7 @@ use crate::{
         registry::{self, TokenRegistry},
         table::TokenKind,
     },
-    upstream::Client,
+    upstream::{Client, TokenRequest},
 };
 
 /// The host does not offer what serving needs (`EX_CONFIG` of sysexits.h).
@@ -207,8 +207,10 @@ fn offline_tokens(settings: &settings::Offline, keys: KeyHasher) -> TokenRegistr
     registry
 }
 
-fn serve_edge(config: &Config, settings: &settings::Edge, ready: Prepared) -> Result<(), Failed> {
+fn serve_edge(config: &Config, settings: &settings::Edge, mut ready: Prepared) -> Result<(), Failed> {
     let client = Arc::new(Client::new(&settings.upstream)?);
+    let requests_tokens = settings.hmac.as_ref().map(TokenRequest::new).transpose()?;
+    let defers = settings.defer_token_validation;
     let tally = Arc::new(Tally::new(&config.instance));
     let bootstrap = settings.bootstrap_file.as_deref().map(bootstrap).transpose()?;
     let store = settings.backup.as_ref().map(persist::open).transpose()?;
@@ -231,7 +233,7 @@ fn serve_edge(config: &Config, settings: &settings::Edge, ready: Prepared) -> Re
     let hearing = ready.access.hearing().clone();
     let pool = open(config, move |rules| {
         let desk = Desk::edge(ask.clone()).with_pages(page_ask.clone());
-        let desk = desk.with_usage(bucket.clone()).with_relay(relay.clone());
+        let desk = desk.with_usage(bucket.clone()).with_relay(relay.clone()).deferring(defers);
         Edge::new(rules, keys, desk, rand::random()).with_witness(hearing.witness(rand::random()))
     })?;
     watch_panics(&ready.access, &pool);
@@ -257,6 +259,7 @@ fn serve_edge(config: &Config, settings: &settings::Edge, ready: Prepared) -> Re
         registry,
         interval: settings.features_refresh_interval,
         client,
+        requests_tokens,
         broadcast: pool.broadcast().clone(),
         asks,
         teller,
@@ -266,6 +269,7 @@ fn serve_edge(config: &Config, settings: &settings::Edge, ready: Prepared) -> Re
         tally: Arc::clone(&tally),
     };
     let control = Sync::start(setup)?;
+    reload::start(settings.token_files.clone(), ready.signals.on_hangup(), control_asks.clone())?;
     watch_queues(&tally, &control_asks, &page_asks);
     let sources = pages::Sources {
         broadcast: pool.broadcast().clone(),
@@ -291,8 +295,12 @@ fn edge_tokens(settings: &settings::Edge, keys: KeyHasher) -> TokenRegistry {
         StartScope::Dynamic => registry::Mode::Dynamic,
     };
     let mut registry = new_registry(mode, keys, settings.token_revalidation_interval);
-    for token in &settings.tokens {
-        registry.add_startup(token.clone(), Instant::now());
+    if settings.defer_token_validation {
+        registry = registry.deferring();
+    }
+    match &settings.hmac {
+        Some(hmac) => registry.promise(hmac.environments.iter().map(String::as_str)),
+        None => settings.tokens.iter().for_each(|token| registry.add_startup(token.clone(), Instant::now())),
     }
     settings.pretrusted_tokens.iter().for_each(|token| registry.add_pretrusted(token));
     registry

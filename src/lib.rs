@@ -17,6 +17,7 @@ pub mod persist;
 pub mod prepare;
 pub mod probe;
 pub mod publish;
+pub mod reload;
 pub mod report;
 pub mod serve;
 pub mod signals;

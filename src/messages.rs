@@ -10,6 +10,7 @@ use brink_shards::TicketId;
 use crossbeam_channel::Sender;
 
 use crate::{
+    config::lists::TokenLists,
     described::Described,
     features::compress::Coding,
     observe::meter::Figures,
@@ -27,6 +28,22 @@ pub enum Ask {
         key: TokenKey,
         /// The token.
         token: Token,
+        /// Who waits.
+        waiter: Waiter,
+    },
+    /// A token that is in no table, which nobody waits for. Not answered; if lost, the token is asked about when it comes
+    /// again.
+    Hint {
+        /// Where it would be found.
+        key: TokenKey,
+        /// The token.
+        token: Token,
+    },
+    /// Tokens of `/edge/validate` that are in no table. Answered once, when there is a verdict about each of them or can
+    /// be none about one; if lost, the ticket times out.
+    ValidateAll {
+        /// Each once.
+        tokens: Vec<(TokenKey, Token)>,
         /// Who waits.
         waiter: Waiter,
     },
@@ -51,6 +68,8 @@ pub enum Ask {
         /// The token.
         key: TokenKey,
     },
+    /// From the thread that reads lists of tokens again: these are in force now. If lost, the old ones stay.
+    Reload(Box<TokenLists>),
     /// From a plain thread: say how things are. Whoever asks has gone if nobody receives it.
     Describe(Sender<Described>),
 }
@@ -118,4 +137,14 @@ pub enum Verdict {
     Page(Arc<Document>),
     /// Upstream's answer to the call that was to be passed on.
     Relayed(Arc<Relayed>),
+}
+
+impl Verdict {
+    /// Status of upstream's answer that was no verdict.
+    pub fn trouble(&self) -> Option<u16> {
+        match self {
+            Self::Unavailable { status } => *status,
+            _ => None,
+        }
+    }
 }

@@ -6,6 +6,8 @@
 #[path = "support/brink.rs"]
 #[allow(dead_code, reason = "each test binary uses another part of it")]
 mod brink;
+#[path = "edge/deferred.rs"]
+mod deferred;
 #[path = "edge/dynamic.rs"]
 mod dynamic;
 #[path = "support/fake_upstream.rs"]
@@ -14,15 +16,25 @@ mod fake_upstream;
 mod features;
 #[path = "edge/habits.rs"]
 mod habits;
+#[path = "edge/issued.rs"]
+mod issued;
 #[path = "edge/loss.rs"]
 mod loss;
+#[path = "edge/pretrusted.rs"]
+mod pretrusted;
 #[path = "edge/process.rs"]
 mod process;
+#[path = "edge/reload.rs"]
+mod reload;
 #[path = "edge/scene.rs"]
 mod scene;
 #[path = "edge/start.rs"]
 mod start;
+#[path = "edge/storm.rs"]
+mod storm;
 #[path = "edge/tokens.rs"]
 mod tokens;
 #[path = "edge/unknown.rs"]
 mod unknown;
+#[path = "edge/validate.rs"]
+mod validate;

@@ -33,6 +33,8 @@ pub enum Command {
     Startup(Startup),
     /// Send requests on a fixed schedule and report latencies.
     Open(Open),
+    /// Flood an edge with made-up tokens beside valid traffic, and judge what both see.
+    Storm(Storm),
 }
 
 /// A document, or all of them.
@@ -191,6 +193,29 @@ pub struct Open {
     /// `Name: value`, any number of times.
     #[arg(long = "header", short = 'H', value_parser = header)]
     pub headers: Vec<Header>,
+}
+
+#[derive(Args, Debug)]
+pub struct Storm {
+    /// The brink to flood.
+    #[arg(long)]
+    pub brink: PathBuf,
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: u16,
+    /// Connections that bring made-up tokens.
+    #[arg(long, default_value_t = 150, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub connections: u16,
+    /// Made-up tokens per second, a new one with each request.
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub rate: u32,
+    /// Valid requests per second beside them.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub valid_rate: u32,
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(2..=3600))]
+    pub seconds: u64,
+    /// Milliseconds that upstream takes to validate.
+    #[arg(long, default_value_t = 20)]
+    pub upstream_ms: u64,
 }
 
 fn header(text: &str) -> Result<Header, &'static str> {

@@ -21,7 +21,7 @@ use crate::open::{self, Order};
 use crate::processes::{Launch, Program};
 use crate::sample::Load;
 use crate::target;
-use crate::{idle, startup};
+use crate::{idle, startup, storm};
 
 /// Carries a command out. A comparison in which a server failed ends with exit code 2.
 pub fn run(command: Command) -> Result<ExitCode, Failure> {
@@ -33,6 +33,7 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Idle(arguments) => idle(&arguments)?,
         Command::Startup(arguments) => startup(&arguments)?,
         Command::Open(arguments) => open(arguments)?,
+        Command::Storm(arguments) => return storm(&arguments),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -173,6 +174,7 @@ fn open(arguments: arguments::Open) -> Result<(), Failure> {
     let order = Order {
         target: target.address,
         request: Request { headers: arguments.headers, ..Request::new(&target.path) },
+        fresh: false,
         rate: arguments.rate,
         duration: Duration::from_secs(arguments.seconds),
         count_max: arguments.count,
@@ -180,4 +182,18 @@ fn open(arguments: arguments::Open) -> Result<(), Failure> {
     };
     println!("{}", open::run(&order)?);
     Ok(())
+}
+
+fn storm(arguments: &arguments::Storm) -> Result<ExitCode, Failure> {
+    let outcome = storm::measure(&storm::Weather {
+        brink: arguments.brink.clone(),
+        workers: usize::from(arguments.workers),
+        connections: usize::from(arguments.connections),
+        rate: arguments.rate,
+        valid_rate: arguments.valid_rate,
+        duration: Duration::from_secs(arguments.seconds),
+        upstream_takes: Duration::from_millis(arguments.upstream_ms),
+    })?;
+    println!("{outcome}");
+    Ok(if outcome.is_calm() { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }

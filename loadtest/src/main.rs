@@ -21,6 +21,7 @@ mod probe;
 mod processes;
 mod sample;
 mod startup;
+mod storm;
 mod target;
 mod wrk;
 

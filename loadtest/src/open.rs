@@ -27,10 +27,15 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Bytes taken from a socket in one call.
 const READ_BYTES: usize = 64 * 1024;
 
+/// What a number is put in the place of, where each request is to differ.
+pub const FRESH: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
 /// What to send, and how much of it.
 pub struct Order {
     pub target: SocketAddr,
     pub request: Request,
+    /// The request holds [`FRESH`], and each one sent holds another number in its place.
+    pub fresh: bool,
     /// Requests per second.
     pub rate: u32,
     pub duration: Duration,
@@ -58,6 +63,8 @@ struct Driver {
     idle: Vec<usize>,
     schedule: Schedule,
     wire: Vec<u8>,
+    /// Where the number stands in it, and the last one used.
+    fresh: Option<(usize, u64)>,
     report: Report,
 }
 
@@ -70,13 +77,16 @@ impl Driver {
             poll.add(connection.stream(), number, Interest::Readable)?;
             connections.push(connection);
         }
+        let wire = order.request.encode(&order.target.to_string());
+        let place = wire.windows(FRESH.len()).position(|text| text == FRESH.as_bytes());
         Ok(Self {
             poll,
             target: order.target,
             idle: (0..connections.len()).collect(),
             connections,
             schedule: Schedule::new(order.rate, order.duration, order.count_max),
-            wire: order.request.encode(&order.target.to_string()),
+            fresh: place.filter(|_| order.fresh).map(|place| (place, 0)),
+            wire,
             report: Report::new(order.rate),
         })
     }
@@ -104,6 +114,7 @@ impl Driver {
         while let Some(&number) = self.idle.last() {
             let Some(due) = self.schedule.take(start.elapsed()) else { return };
             self.idle.pop();
+            self.refresh();
             let Some(connection) = self.connections.get_mut(number) else { return };
             if connection.send(&self.wire, due).is_err() {
                 self.report.error();
@@ -111,6 +122,16 @@ impl Driver {
             } else {
                 self.report.sent();
             }
+        }
+    }
+
+    /// Writes the next number into the request, if each is to differ.
+    fn refresh(&mut self) {
+        let Some((place, number)) = &mut self.fresh else { return };
+        *number += 1;
+        let text = format!("{number:064}");
+        if let Some(part) = self.wire.get_mut(*place..*place + FRESH.len()) {
+            part.copy_from_slice(text.as_bytes());
         }
     }
 
@@ -189,6 +210,7 @@ mod tests {
         Order {
             target: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
             request: Request::new("/"),
+            fresh: false,
             rate: 5_000,
             duration: Duration::from_secs(1),
             count_max: Some(200),

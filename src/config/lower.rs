@@ -5,6 +5,7 @@
 
 mod backup;
 mod edge;
+pub mod files;
 mod headers;
 mod offline;
 mod reader;

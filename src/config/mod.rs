@@ -9,6 +9,7 @@
 //! result is immutable and shared as `Arc<Config>`.
 
 mod cli;
+pub mod lists;
 mod lower;
 pub mod option;
 mod options;

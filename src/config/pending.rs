@@ -3,7 +3,7 @@
 //! The first kind is said once at start when given; where silence would do harm the program refuses to
 //! start instead. When an option is built, its row goes from here. Details of an option (the password of
 //! Redis) are not listed beside it. Ignored for good, as in Unleash Edge 20.4:
-//! `sentry-*`, `datadog-url`, `consumption`, `desired-projects`, `prometheus-user-id`, and `delta-diff`.
+//! `sentry-*`, `datadog-url`, `consumption`, `prometheus-user-id`, and `delta-diff`.
 
 use super::{
     option::Opt,
@@ -13,16 +13,8 @@ use super::{
 };
 
 /// Accepted, without effect yet.
-static PENDING: &[&Opt] = &[
-    &program::EDGE_DEFER_TOKEN_VALIDATION,
-    &edge::CLIENT_KEEPALIVE_TIMEOUT,
-    &edge::STREAMING,
-    &edge::DELTA,
-    &edge::PKCS12_IDENTITY_FILE,
-    &edge::UNLEASH_CLIENT_SECRET,
-    &edge::UNLEASH_CLIENT_SECRET_FILE,
-    &edge::DESIRED_ENVIRONMENTS,
-];
+static PENDING: &[&Opt] =
+    &[&edge::CLIENT_KEEPALIVE_TIMEOUT, &edge::STREAMING, &edge::DELTA, &edge::PKCS12_IDENTITY_FILE];
 
 /// The long names of the options of `command` that were given and have no effect yet.
 pub fn pending(command: CommandName, given: impl Fn(&Opt) -> bool) -> Vec<&'static str> {

@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use url::Url;
 
 pub use self::{
-    edge::{Backup, Edge, Fetching, Hmac, Redis, RedisMode, RemoteWrite, StartScope},
+    edge::{Backup, Edge, Fetching, Hmac, Redis, RedisMode, RemoteWrite, StartScope, TokenFiles},
     listening::{Backstage, Endpoints, ProxyTrust, ServerTls, ServerTlsFiles, Stopping},
     telling::{LogFormat, NoShare, Otlp, OtlpHeaders, OtlpProtocol, Share},
 };

@@ -1,4 +1,5 @@
-//! The address of the client behind proxies (http-api.md 12). Fills `remoteAddress` of evaluations, nothing else.
+//! The address of the client behind proxies (http-api.md 12). Fills `remoteAddress` of evaluations, and tells floods of
+//! unknown tokens apart.
 //!
 //! Without `--trust-proxy` it is the TCP peer. With it, the first header that yields an address counts: `Forwarded`
 //! (RFC 7239), then `X-Forwarded-For`; only the first line of each is read, as Unleash Edge 20.4 does.
@@ -31,6 +32,12 @@ impl ClientIp {
         }
         let line = |name| request.head.find(name).and_then(|value| std::str::from_utf8(value).ok());
         self.resolve(line("forwarded"), line("x-forwarded-for"), request.origin.peer)
+    }
+
+    /// Who is held to account for a request: the client where proxies of ours name it, else the TCP peer. What any client
+    /// can write into a header is not believed here.
+    pub fn accountable(&self, request: &Request<'_>) -> IpAddr {
+        if self.servers.is_empty() { request.origin.peer } else { self.of(request) }
     }
 
     fn resolve(&self, forwarded: Option<&str>, x_forwarded_for: Option<&str>, peer: IpAddr) -> IpAddr {

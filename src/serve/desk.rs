@@ -1,15 +1,15 @@
 //! The shard's way to the control thread, and what it remembers of the answers.
 
-use std::time::Duration;
+use std::{cell::RefCell, time::Duration};
 
 use brink_shards::{Call, Outcome, TicketId};
 use crossbeam_channel::Sender;
 
-use super::refusals::Refusals;
+use super::refusals::{Deferred, Refusals};
 use crate::{
     messages::{Ask, Heartbeat, Verdict, Waiter},
     pages::{Page, PageAsk},
-    tokens::key::TokenKey,
+    tokens::{key::TokenKey, token::Token},
     usage::Bucket,
 };
 
@@ -28,7 +28,9 @@ pub struct Desk {
     relay: Option<Sender<Heartbeat>>,
     /// False in offline mode: there is nobody to ask about tokens.
     has_upstream: bool,
-    refusals: Refusals,
+    /// Requests do not wait for verdicts (`EDGE_DEFER_TOKEN_VALIDATION`).
+    defers: bool,
+    refusals: RefCell<Refusals>,
     now_ms: u64,
 }
 
@@ -40,8 +42,25 @@ impl Desk {
 
     /// A desk in offline mode, where a token is known or refused.
     pub fn offline(control: Sender<Ask>) -> Self {
-        let refusals = Refusals::default();
-        Self { control, pages: None, usage: None, relay: None, has_upstream: false, refusals, now_ms: 0 }
+        let refusals = RefCell::default();
+        let (pages, usage, relay) = (None, None, None);
+        Self { control, pages, usage, relay, has_upstream: false, defers: false, refusals, now_ms: 0 }
+    }
+
+    /// Whether requests are answered without waiting for a verdict about their token.
+    #[must_use]
+    pub fn deferring(self, defers: bool) -> Self {
+        Self { defers, ..self }
+    }
+
+    /// See [`Desk::deferring`].
+    pub fn defers(&self) -> bool {
+        self.defers
+    }
+
+    /// Time since the shard began, as of the last tick.
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms
     }
 
     /// Sends requests for pages there. Without it there are none.
@@ -87,7 +106,21 @@ impl Desk {
 
     /// Whether the token was refused a short while ago.
     pub fn is_refused(&self, key: TokenKey) -> bool {
-        self.refusals.contains(key, self.now_ms)
+        self.refusals.borrow().contains(key, self.now_ms)
+    }
+
+    /// Where an unknown token stands if verdicts are not waited for.
+    pub fn deferred(&self, key: TokenKey) -> Deferred {
+        self.refusals.borrow().deferred(key, self.now_ms)
+    }
+
+    /// Hands a token in to be validated some time; false if there is no room.
+    pub fn defer(&self, key: TokenKey, token: Token) -> bool {
+        let sent = self.tell(Ask::Hint { key, token });
+        if sent {
+            self.refusals.borrow_mut().defer(key, self.now_ms);
+        }
+        sent
     }
 
     /// Asks, and lets the request wait. `None` if the control thread has too much to do.
@@ -120,13 +153,14 @@ impl Desk {
     pub fn note(&mut self, verdict: &Verdict) {
         if let Verdict::Refused { key, remember } = verdict {
             let remember_ms = u64::try_from(remember.as_millis()).unwrap_or(u64::MAX);
-            self.refusals.insert(*key, self.now_ms.saturating_add(remember_ms));
+            self.refusals.get_mut().insert(*key, self.now_ms.saturating_add(remember_ms));
         }
     }
 
     /// Takes the time.
     pub fn tick(&mut self, elapsed: Duration) {
         self.now_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        self.refusals.get_mut().age(self.now_ms);
     }
 }
 

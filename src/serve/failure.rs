@@ -28,6 +28,8 @@ pub enum Failure {
     },
     /// The backstage asks for its token. 401, empty; browsers then ask their user for a password.
     Unauthorized,
+    /// The token is new and its validation is deferred. 401, empty.
+    Unvalidated,
     /// No such path or feature. 404, empty.
     NotFound,
     /// 405, empty.
@@ -88,7 +90,7 @@ impl Failure {
         let reply = call.reply(self.status());
         let reply = if route.is_backstage() { reply } else { cors.add(request, reply) };
         match self {
-            Self::NotFound | Self::BadContextQuery | Self::Forbidden { allow: None } => {
+            Self::NotFound | Self::Unvalidated | Self::BadContextQuery | Self::Forbidden { allow: None } => {
                 reply.send(Body::Empty)
             }
             Self::Unauthorized => reply.lines(CHALLENGE).send(Body::Empty),
@@ -126,7 +128,7 @@ impl Failure {
     fn status(&self) -> u16 {
         match self {
             Self::Forbidden { .. } => 403,
-            Self::Unauthorized => 401,
+            Self::Unauthorized | Self::Unvalidated => 401,
             Self::NotFound => 404,
             Self::MethodNotAllowed { .. } => 405,
             Self::BadQuery(_) | Self::BadContextQuery | Self::BodyNotJson(_) => 400,

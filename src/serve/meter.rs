@@ -60,6 +60,7 @@ pub(super) fn endpoint(route: &Route<'_>, below_base: &str) -> Option<Endpoint> 
         Route::MetricsBulk => Some(Endpoint::MetricsBulk),
         Route::MetricsEdge => Some(Endpoint::MetricsEdge),
         Route::Heartbeat => Some(Endpoint::Heartbeat),
+        Route::Validate => Some(Endpoint::Validate),
         Route::Frontend(Wanted::Enabled) => of_frontend(Evaluation::Enabled),
         Route::Frontend(Wanted::All) => of_frontend(Evaluation::All),
         Route::Frontend(Wanted::One(_)) => of_frontend(Evaluation::One),

@@ -17,6 +17,7 @@ mod docs;
 mod evaluator;
 mod failure;
 mod frontend;
+mod generations;
 mod guard;
 mod gzip;
 mod heartbeat;
@@ -28,9 +29,11 @@ mod peers;
 mod refusals;
 mod replica;
 mod route;
+mod strangers;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod validate;
 
 use std::{
     cell::{Cell, RefCell},
@@ -53,6 +56,7 @@ use failure::Failure;
 use frontend::Wanted;
 use replica::Replica;
 use route::{Api, PageRoute, Route};
+use strangers::Strangers;
 use usage::Gatherer;
 
 use crate::{
@@ -114,6 +118,7 @@ pub struct Edge {
     scratch: Cell<Vec<u8>>,
     evaluator: RefCell<Evaluator>,
     gatherer: RefCell<Gatherer>,
+    strangers: RefCell<Strangers>,
     /// As of the last tick.
     now_unix_ms: i64,
     /// The process will stop: not ready any more.
@@ -143,6 +148,7 @@ impl Edge {
             scratch: Cell::default(),
             evaluator: RefCell::new(Evaluator::new(seed)),
             gatherer: RefCell::default(),
+            strangers: RefCell::default(),
             now_unix_ms: 0,
             stopping: false,
             meter: Meter::default(),
@@ -186,6 +192,10 @@ impl Edge {
                 Err(Failure::NotFound)
             }
             Route::Heartbeat if !self.desk.relays() => Err(Failure::NotFound),
+            Route::Validate => {
+                route.check_method(&request.head.method)?;
+                self.validate(request, call)
+            }
             Route::Features
             | Route::Feature(_)
             | Route::Frontend(_)

@@ -23,6 +23,8 @@ pub enum Route<'p> {
     MetricsEdge,
     /// `POST /api/client/edge-licensing/heartbeat`
     Heartbeat,
+    /// `POST /edge/validate`
+    Validate,
     /// `GET /internal-backstage/health`, `GET /health`
     Health,
     /// `GET /internal-backstage/ready`, `GET /ready`
@@ -91,6 +93,7 @@ impl<'p> Route<'p> {
             "/api/client/metrics/bulk" => Self::MetricsBulk,
             "/api/client/metrics/edge" => Self::MetricsEdge,
             "/api/client/edge-licensing/heartbeat" => Self::Heartbeat,
+            "/edge/validate" => Self::Validate,
             "/internal-backstage/health" | "/health" => Self::Health,
             "/internal-backstage/ready" | "/ready" => Self::Ready,
             "/docs/openapi" | "/swagger-ui" | "/swagger-ui/" => Self::Docs(Doc::Elsewhere),
@@ -155,7 +158,8 @@ impl<'p> Route<'p> {
             | Self::Register(_)
             | Self::MetricsBulk
             | Self::MetricsEdge
-            | Self::Heartbeat => Some("POST"),
+            | Self::Heartbeat
+            | Self::Validate => Some("POST"),
             Self::Unknown => None,
         }
     }
@@ -214,6 +218,9 @@ mod tests {
         check("/api/proxy/all/client/metrics", "", Route::Metrics(Api::Frontend { all: true }));
         check("/api/proxy/client/register", "", Route::Register(Api::Frontend { all: false }));
         check("/api/frontend/all/client/register", "", Route::Register(Api::Frontend { all: true }));
+        check("/edge/validate", "", Route::Validate);
+        check("/foo/edge/validate", "/foo", Route::Validate);
+        check("/edge/validate/x", "", Route::Unknown);
         check("/internal-backstage/metrics", "", Route::Page(PageRoute::Prometheus));
         check("/foo/internal-backstage/prometheus", "/foo", Route::Page(PageRoute::Prometheus));
         check("/internal-backstage/features/x", "", Route::Page(PageRoute::FeaturesOf("x")));
@@ -249,6 +256,8 @@ mod tests {
         check(Route::Features, Method::Post, true);
         check(Route::Features, Method::Other("PURGE"), false);
         check(Route::Feature("x"), Method::Post, false);
+        check(Route::Validate, Method::Post, true);
+        check(Route::Validate, Method::Get, false);
         check(Route::Health, Method::Head, true);
         check(Route::Ready, Method::Trace, false);
     }

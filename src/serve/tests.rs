@@ -8,8 +8,10 @@ mod features;
 mod frontend;
 mod meter;
 mod routes;
+mod strangers;
 mod tokens;
 mod usage;
+mod validate;
 
 use std::{
     net::IpAddr,
@@ -221,10 +223,14 @@ impl Bench {
     fn asked(&mut self) -> Ask {
         let ask = self.asks.try_recv().expect("something is asked");
         let waiter = match &ask {
-            Ask::Validate { waiter, .. } | Ask::AwaitData { waiter, .. } => *waiter,
-            Ask::Encode { .. } | Ask::Suspect { .. } | Ask::Describe(_) => {
-                panic!("nobody waits for {ask:?}")
-            }
+            Ask::Validate { waiter, .. }
+            | Ask::ValidateAll { waiter, .. }
+            | Ask::AwaitData { waiter, .. } => *waiter,
+            Ask::Encode { .. }
+            | Ask::Hint { .. }
+            | Ask::Suspect { .. }
+            | Ask::Reload(_)
+            | Ask::Describe(_) => panic!("nobody waits for {ask:?}"),
         };
         let (ticket, _) = self.connection.waits_for().expect("the request waits");
         assert_eq!(waiter, Waiter { shard: 0, ticket });

@@ -25,6 +25,7 @@ use crate::{
         validation::Batch,
     },
     upstream::{
+        TokenRequest,
         client::{self, Client},
         error::CallError,
         guarded::guarded,
@@ -35,11 +36,10 @@ use crate::{
 
 /// Threads for fetching and registering: as many as may be under way, but few documents arrive at once.
 const FETCH_THREADS: usize = 4;
-/// Threads for validation; a request waits for each of these calls.
-const VALIDATION_THREADS: usize = 4;
+/// Threads for validation: one for each call that may be under way, so that no call waits behind slow ones.
+const VALIDATION_THREADS: usize = ASKED_BATCHES_MAX + KNOWN_BATCHES_MAX;
 
 const _: () = assert!(FETCH_THREADS <= FETCHES_IN_FLIGHT_MAX);
-const _: () = assert!(VALIDATION_THREADS <= ASKED_BATCHES_MAX + KNOWN_BATCHES_MAX);
 
 /// One fetch.
 pub struct FetchJob {
@@ -75,11 +75,14 @@ pub enum Outcome {
     Validated(Batch, Result<Vec<TokenRecord>, CallError>),
     /// A fetch.
     Fetched(Fetched),
+    /// A request for start-up tokens.
+    Issued(Result<Vec<TokenRecord>, CallError>),
 }
 
 enum Job {
     Fetch(FetchJob),
     Register(Token, Registration),
+    Issue(TokenRequest),
 }
 
 /// The way to the threads; they end when it is dropped.
@@ -143,6 +146,11 @@ impl Calls {
         self.order(Job::Register(token.token.clone(), registration));
     }
 
+    /// Requests start-up tokens.
+    pub fn issue(&self, request: TokenRequest) {
+        self.order(Job::Issue(request));
+    }
+
     /// Asks about tokens.
     pub fn validate(&self, batch: Batch) {
         // The threads hold the other end until we are dropped.
@@ -168,6 +176,11 @@ impl Worker {
                 let fetched = guarded(|| Ok(self.fetch(&job, interval)));
                 let result = fetched.unwrap_or_else(|cause| Err(Trouble::Call(cause)));
                 self.say(Outcome::Fetched(Fetched { key: job.key, result }));
+            }
+            Job::Issue(request) => {
+                let issue = || self.client.issue_tokens(&request, SystemTime::now(), rand::random());
+                let result = guarded(|| self.timed(Operation::RequestTokens, issue, |_| 200));
+                self.say(Outcome::Issued(result));
             }
             Job::Register(token, registration) => {
                 let registered = guarded(|| {

@@ -150,6 +150,23 @@ impl Loads {
         self.loaded.retain(|scope| scope.environment.as_deref() != Some(environment));
     }
 
+    /// Only these scopes cover the environment from now on: what else was loaded of it is not up to date any more.
+    pub fn narrow(&mut self, environment: &str, covering: &[&Scope]) {
+        let is_ours = |scope: &Scope| scope.environment.as_deref() == Some(environment);
+        let (ours, mut kept): (Vec<Scope>, Vec<Scope>) =
+            std::mem::take(&mut self.loaded).into_iter().partition(is_ours);
+        for scope in ours {
+            if covering.iter().any(|covering| covering.covers(&scope)) {
+                kept.push(scope);
+            } else {
+                kept.extend(
+                    covering.iter().filter(|covering| scope.covers(covering)).map(|one| (*one).clone()),
+                );
+            }
+        }
+        self.loaded = kept;
+    }
+
     /// Whether what a scope sees has been loaded.
     pub fn has_loaded(&self, scope: &Scope) -> bool {
         self.loaded.iter().any(|loaded| loaded.covers(scope))

@@ -11,9 +11,12 @@
 //! on a fetch makes the token a suspect, and only `/edge/validate` answering 200 without it takes data away.
 
 mod calls;
+mod claims;
 mod describe;
+mod issue;
 mod loads;
 mod refresh;
+mod reload;
 mod restore;
 mod validate;
 
@@ -25,6 +28,7 @@ use std::{
 
 use brink_shards::Broadcast;
 use calls::{Calls, Outcome};
+use claims::Claim;
 use crossbeam_channel::{Receiver, select};
 use loads::Loads;
 use rand::{SeedableRng, rngs::SmallRng};
@@ -44,7 +48,7 @@ use crate::{
         scope::Scope,
         table::TokenTable,
     },
-    upstream::{client::Client, limits::FETCHES_IN_FLIGHT_MAX, schedule::Schedule},
+    upstream::{Client, TokenRequest, limits::FETCHES_IN_FLIGHT_MAX, schedule::Schedule},
 };
 
 /// Unknown tokens that arrive within this time of each other are asked about in one call.
@@ -61,6 +65,8 @@ pub struct Setup {
     pub interval: Duration,
     /// Unleash or another edge.
     pub client: Arc<Client>,
+    /// To request start-up tokens with, where they are not configured. Their environments are promised in the registry.
+    pub requests_tokens: Option<TokenRequest>,
     /// The shards.
     pub broadcast: Broadcast<Edge>,
     /// From the shards and the report thread.
@@ -90,6 +96,8 @@ pub struct Sync {
     teller: Teller,
     random: SmallRng,
     waiting: validate::Waiting,
+    /// Start-up tokens that are requested from upstream.
+    issue: issue::Issue,
     /// The registry differs from the published table.
     tokens_changed: bool,
     tokens: Arc<TokenTable>,
@@ -128,6 +136,7 @@ impl Sync {
             teller: setup.teller,
             random: SmallRng::seed_from_u64(setup.seed),
             waiting: validate::Waiting::default(),
+            issue: issue::Issue::new(setup.requests_tokens),
             tokens_changed: true,
             tokens: Arc::default(),
             changed: true,
@@ -181,6 +190,7 @@ impl Sync {
             self.validate_due(now);
         }
         self.fetch_due(now);
+        self.issue_due(now);
     }
 
     fn idle_for(&self, now: Instant) -> Duration {
@@ -188,14 +198,19 @@ impl Sync {
             Some(until) => Some(until),
             None => self.registry.next_due(now),
         };
-        let due = [validation, self.schedule.next_due()];
+        let due = [validation, self.schedule.next_due(), self.issue.next_due()];
         let next = due.into_iter().flatten().min();
         next.map_or(IDLE, |next| next.saturating_duration_since(now).min(IDLE))
     }
 
     fn asked(&mut self, ask: Ask, now: Instant) {
         match ask {
-            Ask::Validate { key, token, waiter } => self.asked_about(key, token, waiter, now),
+            Ask::Validate { key, token, waiter } => {
+                self.asked_about(key, token, Some(Claim::Request(waiter)), now);
+            }
+            Ask::Hint { key, token } => self.asked_about(key, token, None, now),
+            Ask::ValidateAll { tokens, waiter } => self.asked_about_all(tokens, waiter, now),
+            Ask::Reload(lists) => self.reload(*lists, now),
             Ask::AwaitData { scope, waiter } => self.await_data(scope, waiter),
             Ask::Encode { scope, coding } => self.publisher.demand(scope, coding),
             Ask::Suspect { key } => self.registry.suspect(key, now),
@@ -215,6 +230,7 @@ impl Sync {
     fn called(&mut self, outcome: Outcome, now: Instant) {
         match outcome {
             Outcome::Validated(batch, result) => self.validated(batch, result, now),
+            Outcome::Issued(result) => self.issued(result, now),
             Outcome::Fetched(fetched) => self.fetched(fetched, now),
         }
     }

@@ -1,15 +1,20 @@
 //! Tokens: what shards ask, what upstream answers, what follows from it.
 
-use std::{collections::HashMap, time::Instant};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
-use super::{GATHER, Sync};
+use super::{
+    GATHER, Sync,
+    claims::{Claim, Claims},
+};
 use crate::{
+    features::{model::Document, warning::Warnings},
     messages::{Verdict, Waiter},
     tokens::{
         key::TokenKey,
         limits::BATCH_TOKENS_MAX,
         record::TokenRecord,
         registry::Asked,
+        scope::Projects,
         table::TokenKind,
         token::Token,
         validation::Batch,
@@ -21,7 +26,7 @@ use crate::{
 /// Requests that wait for a verdict, by token.
 #[derive(Debug, Default)]
 pub struct Waiting {
-    by_token: HashMap<TokenKey, Vec<Waiter>>,
+    claims: Claims,
     /// Whether upstream's last validation failed; logged when it changes.
     in_trouble: bool,
 }
@@ -29,23 +34,31 @@ pub struct Waiting {
 impl Waiting {
     /// Takes out everybody.
     pub(super) fn take_all(&mut self) -> Vec<Waiter> {
-        self.by_token.drain().flat_map(|(_, waiters)| waiters).collect()
+        self.claims.take_all()
     }
 }
 
 impl Sync {
-    pub(super) fn asked_about(&mut self, key: TokenKey, token: Token, waiter: Waiter, now: Instant) {
-        match self.registry.ask(key, token, now) {
-            Asked::Decided => self.answers.push((waiter, Verdict::Look)),
+    /// A token that no shard knows. Without a claim nobody waits.
+    pub(super) fn asked_about(&mut self, key: TokenKey, token: Token, claim: Option<Claim>, now: Instant) {
+        let verdict = match self.registry.ask(key, token, now) {
+            Asked::Decided => Verdict::Look,
             Asked::Refused { until } => {
-                let remember = until.saturating_duration_since(now);
-                self.answers.push((waiter, Verdict::Refused { key, remember }));
+                Verdict::Refused { key, remember: until.saturating_duration_since(now) }
             }
-            Asked::Full => self.answers.push((waiter, Verdict::Unavailable { status: None })),
+            Asked::Full => Verdict::Unavailable { status: None },
             Asked::Joined | Asked::Queued => {
-                self.waiting.by_token.entry(key).or_default().push(waiter);
                 self.gather_until.get_or_insert(now + GATHER);
+                return claim.into_iter().for_each(|claim| self.waiting.claims.wait(key, claim));
             }
+        };
+        self.answers.extend(claim.and_then(|claim| self.waiting.claims.settle(claim, verdict)));
+    }
+
+    pub(super) fn asked_about_all(&mut self, tokens: Vec<(TokenKey, Token)>, waiter: Waiter, now: Instant) {
+        let group = self.waiting.claims.group(waiter, tokens.len());
+        for (key, token) in tokens {
+            self.asked_about(key, token, Some(group), now);
         }
     }
 
@@ -86,14 +99,19 @@ impl Sync {
         }
     }
 
-    fn take_over(&mut self, verdicts: Verdicts, now: Instant) {
+    pub(super) fn take_over(&mut self, verdicts: Verdicts, now: Instant) {
         self.tokens_changed |= verdicts.changed;
         for (token, answer) in &verdicts.startup {
             log_startup(token, *answer);
+            if *answer == StartupAnswer::Refused {
+                self.issue.renew(now);
+            }
         }
-        for left in &verdicts.left {
+        let mut narrowed = BTreeSet::new();
+        for left in verdicts.left {
             self.schedule.remove(&left.key);
             self.loads.leave(left.key);
+            narrowed.extend(left.scope.environment);
         }
         for joined in verdicts.joined {
             self.join(joined, now);
@@ -105,6 +123,7 @@ impl Sync {
             self.forget_restored(&environment);
             self.changed = true;
         }
+        narrowed.iter().for_each(|environment| self.forget_uncovered(environment));
         for (key, decision) in verdicts.decided {
             let verdict = match decision {
                 Decision::Accepted => Verdict::Look,
@@ -118,9 +137,33 @@ impl Sync {
         self.settle_restored();
     }
 
+    /// Drops what no refresh token of the environment sees any more: nobody would ever change it again.
+    fn forget_uncovered(&mut self, environment: &Arc<str>) {
+        let Some(data) = self.catalog.environment(environment) else { return };
+        let projects: BTreeSet<&str> =
+            data.features.iter().map(|feature| feature.project_or_default()).collect();
+        let is_lost = |project: &&&str| !self.registry.may_refresh(environment, project);
+        let lost: Vec<String> =
+            projects.iter().filter(is_lost).map(|project| (*project).to_owned()).collect();
+        let covering = self.registry.refresh_set().iter().map(|refresh| &refresh.scope);
+        self.loads.narrow(environment, &covering.collect::<Vec<_>>());
+        if lost.is_empty() {
+            return;
+        }
+        tracing::warn!(%environment, projects = lost.join(","), "No token fetches these projects any more: their data is dropped");
+        let nothing = Document {
+            version: 0,
+            features: Vec::new(),
+            segments: Vec::new(),
+            meta: None,
+            warnings: Warnings::default(),
+        };
+        let applied = self.catalog.apply(environment, &Projects::from_names(lost), nothing);
+        self.changed |= applied.changed;
+    }
+
     fn reply(&mut self, key: TokenKey, verdict: &Verdict) {
-        let waiters = self.waiting.by_token.remove(&key).unwrap_or_default();
-        self.answers.extend(waiters.into_iter().map(|waiter| (waiter, verdict.clone())));
+        self.answers.extend(self.waiting.claims.decide(key, verdict));
     }
 }
 

@@ -51,6 +51,22 @@ impl AskedTokens {
         keys.filter_map(|key| self.tokens.get(&key).map(|token| (key, token.clone()))).collect()
     }
 
+    /// Forgets a token: it is asked about in another way. One in flight stays in its batch.
+    pub(super) fn withdraw(&mut self, key: TokenKey) {
+        if self.tokens.remove(&key).is_some() {
+            self.waiting.retain(|waiting| *waiting != key);
+        }
+    }
+
+    /// Puts a token in flight back into the queue, behind the others; false if it is not here or there is no room.
+    pub(super) fn put_back(&mut self, key: TokenKey) -> bool {
+        let fits = self.contains(key) && !self.is_full();
+        if fits {
+            self.waiting.push_back(key);
+        }
+        fits
+    }
+
     /// Ends the flight of a token, judged or not; true if it was here.
     pub(super) fn land(&mut self, key: TokenKey) -> bool {
         self.tokens.remove(&key).is_some()
@@ -79,6 +95,16 @@ mod tests {
         assert!(asked.land(token(0).0) && !asked.land(token(0).0));
         assert_eq!((asked.len(), asked.take(9)), (2, vec![token(2)]));
         assert!(!asked.any_waiting());
+    }
+
+    #[test]
+    fn a_token_put_back_is_taken_again() {
+        let mut asked = AskedTokens::default();
+        let (key, one) = token(0);
+        asked.push(key, one);
+        assert_eq!(asked.take(9).len(), 1);
+        assert!(asked.put_back(key) && !asked.put_back(token(1).0));
+        assert_eq!((asked.len(), asked.take(9)), (1, vec![token(0)]));
     }
 
     #[test]

@@ -21,7 +21,10 @@ pub struct TokenKey(u128);
 pub struct KeyHasher(SipHasher13);
 
 /// A map by [`TokenKey`]; the key is a hash already and is not hashed again.
-pub type KeyMap<V> = HashMap<TokenKey, V, BuildHasherDefault<PassThrough>>;
+pub type KeyMap<V> = HashMap<TokenKey, V, PassThroughBuilder>;
+
+/// Makes the hasher of [`KeyMap`].
+pub type PassThroughBuilder = BuildHasherDefault<PassThrough>;
 
 impl KeyHasher {
     /// `secret` must be random and must not leave the process.

@@ -27,6 +27,7 @@ mod asked;
 mod known;
 mod negative;
 mod pace;
+mod reload;
 mod revalidation;
 
 #[cfg(test)]

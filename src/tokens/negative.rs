@@ -1,15 +1,15 @@
 //! Refusals of tokens we hold no text of: keys, dates and counts (security.md 4.1).
 //!
 //! Owned by the registry. Bounded and O(1): two generations of half the bound each. New and met entries
-//! live in the young one; when it is full it becomes the old one and the old one is dropped. So at least
-//! half the bound of the latest refusals is remembered. A refusal that has expired still counts towards
-//! the next one's length as long as it is remembered.
+//! live in the young one; when it is full, or after [`NEGATIVE_AGE_MAX`], it becomes the old one and the old one is
+//! dropped. So at least half the bound of the latest refusals is remembered, and after a flood the memory is given back. A
+//! refusal that has expired still counts towards the next one's length as long as it is remembered.
 
 use std::time::Instant;
 
 use super::{
     key::{KeyMap, TokenKey},
-    limits::{NEGATIVE_MAX, NEGATIVE_TTL_MAX, NEGATIVE_TTL_MIN},
+    limits::{NEGATIVE_AGE_MAX, NEGATIVE_MAX, NEGATIVE_TTL_MAX, NEGATIVE_TTL_MIN},
     pace::Doubling,
 };
 
@@ -22,6 +22,8 @@ pub(super) struct NegativeCache {
     old: KeyMap<Refusal>,
     /// Entries per generation.
     generation_max: usize,
+    /// When the young generation grows old though it is not full.
+    turns_at: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +41,8 @@ impl Default for NegativeCache {
 
 impl NegativeCache {
     fn with_capacity(max: usize) -> Self {
-        Self { young: KeyMap::default(), old: KeyMap::default(), generation_max: (max / 2).max(1) }
+        let (young, old) = (KeyMap::default(), KeyMap::default());
+        Self { young, old, generation_max: (max / 2).max(1), turns_at: None }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -59,6 +62,16 @@ impl NegativeCache {
         let until = now + TTL.pause(strikes);
         self.put(key, Refusal { until, strikes });
         until
+    }
+
+    /// Forgets what was not met for long. To be called now and then.
+    pub(super) fn age(&mut self, now: Instant) {
+        if self.len() == 0 {
+            self.turns_at = None;
+        } else if now >= *self.turns_at.get_or_insert(now + NEGATIVE_AGE_MAX) {
+            self.old = std::mem::take(&mut self.young);
+            self.turns_at = Some(now + NEGATIVE_AGE_MAX);
+        }
     }
 
     /// Upstream confirmed the key.
@@ -119,6 +132,20 @@ mod tests {
             );
         }
         assert_eq!(cache.refused_until(key(0), now), None);
+    }
+
+    #[test]
+    fn what_is_not_met_any_more_gives_its_memory_back() {
+        let (mut cache, start) = (NegativeCache::default(), Instant::now());
+        (0..1_000).for_each(|number| _ = cache.refuse(key(number), start));
+        cache.age(start);
+        cache.age(start + NEGATIVE_AGE_MAX);
+        assert!(cache.refused_until(key(0), start).is_some());
+        assert_eq!(cache.len(), 1_000);
+        cache.age(start + 2 * NEGATIVE_AGE_MAX);
+        assert_eq!(cache.len(), 1, "the one that was met");
+        cache.age(start + 3 * NEGATIVE_AGE_MAX);
+        assert_eq!((cache.len(), cache.young.capacity(), cache.old.capacity()), (0, 0, 0));
     }
 
     #[test]

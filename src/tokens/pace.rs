@@ -1,6 +1,6 @@
-//! Pauses: doubling between two bounds, and ±10 % of chance so that a fleet does not act in step.
+//! Pauses: doubling between two bounds, ±10 % of chance so that a fleet does not act in step, and a least distance.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::{Rng, RngCore};
 
@@ -18,6 +18,36 @@ impl Doubling {
     pub(super) fn pause(self, setbacks: u32) -> Duration {
         let factor = 1_u32.checked_shl(setbacks.saturating_sub(1)).unwrap_or(u32::MAX);
         self.first.saturating_mul(factor).min(self.longest)
+    }
+}
+
+/// Keeps calls apart by a least distance.
+#[derive(Debug)]
+pub(super) struct Spacing {
+    gap: Duration,
+    /// No call before this.
+    free_from: Option<Instant>,
+}
+
+impl Spacing {
+    /// The first call may be made at once.
+    pub(super) fn new(gap: Duration) -> Self {
+        Self { gap, free_from: None }
+    }
+
+    /// Another distance from the next call on.
+    pub(super) fn set_gap(&mut self, gap: Duration) {
+        self.gap = gap;
+    }
+
+    /// A call is made.
+    pub(super) fn depart(&mut self, now: Instant) {
+        self.free_from = Some(now + self.gap);
+    }
+
+    /// When the next call may be made: not before `now`.
+    pub(super) fn next(&self, now: Instant) -> Instant {
+        self.free_from.map_or(now, |free_from| free_from.max(now))
     }
 }
 
@@ -46,6 +76,17 @@ mod tests {
     fn a_long_first_pause_is_capped() {
         let pace = Doubling { first: Duration::from_secs(60), longest: Duration::from_secs(5) };
         assert_eq!(pace.pause(1).as_secs(), 5);
+    }
+
+    #[test]
+    fn calls_are_kept_apart() {
+        let (now, gap) = (Instant::now(), Duration::from_millis(125));
+        let mut spacing = Spacing::new(gap);
+        assert_eq!(spacing.next(now), now);
+        spacing.depart(now);
+        assert_eq!(spacing.next(now), now + gap);
+        assert_eq!(spacing.next(now + gap), now + gap);
+        assert_eq!(spacing.next(now + 3 * gap), now + 3 * gap);
     }
 
     #[test]

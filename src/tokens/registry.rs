@@ -26,10 +26,13 @@ use super::{
     asked::AskedTokens,
     key::{KeyHasher, KeyMap, TokenKey},
     known::{Grant, Identity, Known, Origin, State},
-    limits::{NEGATIVE_TTL_MAX, RETRY_MIN, REVALIDATION_INTERVAL_MAX, REVALIDATION_INTERVAL_MIN, TOKENS_MAX},
+    limits::{
+        ASKED_SPACING, DEFERRED_SPACING, NEGATIVE_TTL_MAX, RETRY_MIN, REVALIDATION_INTERVAL_MAX,
+        REVALIDATION_INTERVAL_MIN, TOKENS_MAX,
+    },
     mask::mask,
     negative::NegativeCache,
-    pretrusted::Pretrusted,
+    pace::Spacing,
     record::{Status, TokenRecord},
     refresh::{RefreshToken, minimal_cover},
     revalidation::Round,
@@ -129,6 +132,12 @@ pub struct TokenRegistry {
     pub(super) agenda: Agenda,
     pub(super) round: Round,
     pub(super) in_flight: InFlight,
+    /// Keeps calls about asked tokens apart from all others.
+    pub(super) spacing: Spacing,
+    /// Nobody waits for verdicts, so a failed call must not lose its questions.
+    pub(super) deferring: bool,
+    /// What start-up tokens that are still to be issued will cover.
+    pub(super) promised: Vec<Scope>,
     /// The minimal cover of the candidates; brought up to date by `rebuild_refresh_set`.
     refresh: Vec<RefreshToken>,
     /// Number of records ever made.
@@ -153,15 +162,36 @@ impl TokenRegistry {
             negative: NegativeCache::default(),
             agenda: Agenda::default(),
             in_flight: InFlight::default(),
+            spacing: Spacing::new(ASKED_SPACING),
+            deferring: false,
+            promised: Vec::new(),
             refresh: Vec::new(),
             sequence: 0,
         }
+    }
+
+    /// Nobody waits for a verdict (`EDGE_DEFER_TOKEN_VALIDATION`): calls about asked tokens are made once per second, and
+    /// what a failed one asked is asked again (tokens.md 4.4, brink).
+    #[must_use]
+    pub fn deferring(mut self) -> Self {
+        self.deferring = true;
+        self.spacing.set_gap(DEFERRED_SPACING);
+        self
     }
 
     /// Adds a token of `--tokens`, to be validated at once. One given twice counts once; one that a backup
     /// brought before stays valid until its answer.
     pub fn add_startup(&mut self, token: Token, now: Instant) {
         let key = self.key(&token);
+        if !self.startup.contains(&key) {
+            self.enlist(key, token, now);
+            self.startup.push(key);
+            self.rebuild_refresh_set();
+        }
+    }
+
+    /// Makes the record of a start-up token, or one of another origin that of a start-up token.
+    pub(super) fn enlist(&mut self, key: TokenKey, token: Token, now: Instant) {
         match self.known.get_mut(&key) {
             Some(known) if known.origin == Origin::Startup => return,
             Some(known) if known.token().is_some() => known.origin = Origin::Startup,
@@ -171,11 +201,11 @@ impl TokenRegistry {
                 self.insert(key, Known::new(identity, Origin::Startup, State::Undecided, grant));
             }
         }
-        self.startup.push(key);
-        if self.known.get(&key).is_some_and(Known::is_unanswered_startup) {
+        self.asked.withdraw(key);
+        let is_open = |known: &Known| known.is_unanswered_startup() && !known.in_flight;
+        if self.known.get(&key).is_some_and(is_open) {
             self.agenda.set(key, now);
         }
-        self.rebuild_refresh_set();
     }
 
     /// Adds what a backup holds; returns how many records were of use.
@@ -234,19 +264,6 @@ impl TokenRegistry {
         }
         self.rebuild_refresh_set();
         presumed
-    }
-
-    /// Adds a token of `--pretrusted-tokens`. A start-up token with the same text stays what it is.
-    pub fn add_pretrusted(&mut self, pretrusted: &Pretrusted) {
-        let key = self.hasher.key(pretrusted.secret().as_bytes());
-        if self.known.get(&key).is_some_and(|known| known.origin == Origin::Startup) {
-            return;
-        }
-        let grant = Grant { kind: TokenKind::Frontend, scope: pretrusted.scope().clone() };
-        self.insert(
-            key,
-            Known::new(Identity::Masked(pretrusted.masked()), Origin::Pretrusted, State::Trusted, grant),
-        );
     }
 
     /// Adds a token of offline mode: any text (tokens.md 8). Of two with one text the later wins.
@@ -359,6 +376,14 @@ impl TokenRegistry {
         self.environments().iter().any(|name| **name == *environment)
     }
 
+    /// Whether features of a project are fetched by a refresh token, or may be by a start-up token without verdict.
+    pub fn may_refresh(&self, environment: &str, project: &str) -> bool {
+        let is_ours = |name: Option<&Arc<str>>| name.is_some_and(|name| **name == *environment);
+        let seen = |scope: &Scope| is_ours(scope.environment.as_ref()) && scope.projects.sees(project);
+        self.refresh.iter().any(|refresh| seen(&refresh.scope))
+            || self.undecided_environments().any(|name| is_ours(Some(name)))
+    }
+
     /// Whether tokens that come later may fetch.
     pub fn is_dynamic(&self) -> bool {
         self.mode == Mode::Dynamic
@@ -367,12 +392,12 @@ impl TokenRegistry {
     /// Whether any token is known, valid or not: the ready rule of http-api.md 11.2. Tokens that only
     /// requests brought and upstream did not confirm do not count.
     pub fn any_known(&self) -> bool {
-        !self.known.is_empty()
+        !self.known.is_empty() || !self.promised.is_empty()
     }
 
     /// Whether a start-up token has no answer of upstream yet.
     pub fn startup_undecided(&self) -> bool {
-        self.startup_tokens().any(Known::is_unanswered_startup)
+        !self.promised.is_empty() || self.startup_tokens().any(Known::is_unanswered_startup)
     }
 
     /// The text of a known token, where it is kept.
@@ -425,7 +450,8 @@ impl TokenRegistry {
 
     fn undecided_environments(&self) -> impl Iterator<Item = &Arc<str>> {
         let undecided = self.startup_tokens().filter(|known| known.state == State::Undecided);
-        undecided.filter_map(|known| known.grant.scope.environment.as_ref())
+        let scopes = undecided.map(|known| &known.grant.scope).chain(&self.promised);
+        scopes.filter_map(|scope| scope.environment.as_ref())
     }
 
     /// Environments that are fetched, or would be if an undecided start-up token proved valid.
@@ -470,6 +496,6 @@ impl TokenRegistry {
     fn startup_scopes(&self) -> Vec<&Scope> {
         let standing = self.startup_tokens().filter(|known| known.state != State::Refused);
         let backend = standing.filter(|known| known.grant.kind == TokenKind::Backend);
-        backend.map(|known| &known.grant.scope).collect()
+        backend.map(|known| &known.grant.scope).chain(&self.promised).collect()
     }
 }

@@ -71,7 +71,8 @@ mod tests {
         let token = |text: &str| Token::parse(text).expect(text);
         startup.iter().for_each(|(text, _)| registry.add_startup(token(text), now));
         answer(&mut registry, startup, now);
-        for one in asked {
+        for (one, second) in asked.iter().zip(1..) {
+            let now = now + Duration::from_secs(second);
             registry.ask(hasher.key(one.0.as_bytes()), token(one.0), now);
             answer(&mut registry, &[*one], now);
         }

@@ -1,7 +1,10 @@
 //! Tests of the registry as a whole: told as stories, and against a model.
 
 mod model;
+mod reload;
 mod stories;
+mod storm;
+mod story;
 
 use std::time::{Duration, Instant};
 

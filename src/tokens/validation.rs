@@ -92,7 +92,8 @@ impl TokenRegistry {
         if self.mode == Mode::Offline {
             return None;
         }
-        self.known_batch(now, max).or_else(|| self.asked_batch(max))
+        self.negative.age(now);
+        self.known_batch(now, max).or_else(|| self.asked_batch(now, max))
     }
 
     /// When `next_batch` will have something: not after `now` if at once, `None` if only an event changes
@@ -101,7 +102,8 @@ impl TokenRegistry {
         if self.mode == Mode::Offline {
             return None;
         }
-        let asked = (self.in_flight.has_room(Lane::Asked) && self.asked.any_waiting()).then_some(now);
+        let asked = self.in_flight.has_room(Lane::Asked) && self.asked.any_waiting();
+        let asked = asked.then(|| self.spacing.next(now));
         let known = self.in_flight.has_room(Lane::Known).then(|| self.round.next(now));
         let known = known.map(|round| self.agenda.next().map_or(round, |agenda| agenda.min(round)));
         asked.into_iter().chain(known).min()
@@ -121,6 +123,8 @@ impl TokenRegistry {
             self.asked.land(key);
             let grant = listed.remove(token.text()).and_then(|record| Grant::of_record(&record, &token));
             match grant {
+                // One of ours that was given up while the call was under way: nobody has asked for it.
+                Some(_) if batch.lane == Lane::Known && !self.known.contains_key(&key) => {}
                 Some(grant) => self.confirm(key, token, grant, &mut verdicts),
                 None => self.refuse(key, &token, now, &mut verdicts),
             }
@@ -139,6 +143,10 @@ impl TokenRegistry {
         self.in_flight.land(batch.lane);
         let (mut undecided, mut of_the_round) = (Vec::new(), Vec::new());
         for (key, _) in batch.tokens {
+            if self.deferring && self.asked.put_back(key) {
+                undecided.push(key);
+                continue;
+            }
             if self.asked.land(key) || self.is_undecided(key) {
                 undecided.push(key);
             }
@@ -164,11 +172,13 @@ impl TokenRegistry {
         self.known.get(&key).is_some_and(|known| known.state == State::Undecided)
     }
 
-    fn asked_batch(&mut self, max: usize) -> Option<Batch> {
-        if !self.in_flight.has_room(Lane::Asked) || !self.asked.any_waiting() {
+    fn asked_batch(&mut self, now: Instant, max: usize) -> Option<Batch> {
+        if !self.in_flight.has_room(Lane::Asked) || !self.asked.any_waiting() || self.spacing.next(now) > now
+        {
             return None;
         }
         self.in_flight.depart(Lane::Asked);
+        self.spacing.depart(now);
         Some(Batch { lane: Lane::Asked, tokens: self.asked.take(max) })
     }
 
@@ -184,6 +194,7 @@ impl TokenRegistry {
             return None;
         }
         self.in_flight.depart(Lane::Known);
+        self.spacing.depart(now);
         let tokens = keys.into_iter().filter_map(|key| self.depart(key, now)).collect();
         Some(Batch { lane: Lane::Known, tokens })
     }
@@ -296,7 +307,7 @@ impl TokenRegistry {
     }
 
     /// Brings the refresh set up to date with what the batch changed.
-    fn settle(&mut self, expected: &BTreeSet<Arc<str>>, verdicts: &mut Verdicts) {
+    pub(super) fn settle(&mut self, expected: &BTreeSet<Arc<str>>, verdicts: &mut Verdicts) {
         if !verdicts.changed {
             return;
         }

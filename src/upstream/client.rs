@@ -197,6 +197,24 @@ impl Client {
         .map_err(answer::failure)
     }
 
+    /// A POST with headers of its own in place of token and custom headers.
+    pub(super) fn post_signed(
+        &self,
+        path: &str,
+        own: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
+        body: &[u8],
+    ) -> Result<Response<Body>, CallError> {
+        let url = self.base.join(path);
+        let mut request =
+            Request::post(url.as_str()).body(body).map_err(|_| CallError::Unsendable { part: "URL" })?;
+        *request.headers_mut() = self.headers.without_custom(own);
+        self.agent.run(request).map_err(answer::failure)
+    }
+
+    pub(super) fn body_bytes_max(&self) -> u64 {
+        self.body_bytes_max
+    }
+
     pub(super) fn url(&self, path: &str) -> Url {
         self.base.join(path)
     }

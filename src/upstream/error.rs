@@ -59,6 +59,12 @@ pub enum ClientError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// The secret for requesting tokens is none; it is not shown.
+    #[error(
+        "--unleash-client-secret (UNLEASH_CLIENT_SECRET): the secret is not base64url without padding; copy it again \
+         from where Unleash shows it"
+    )]
+    ClientSecret,
     /// A proxy variable cannot be understood. Its value may hold a password and is not shown.
     #[error(
         "the variable {variable} does not hold a proxy URL; give scheme://[user:password@]host[:port] with \

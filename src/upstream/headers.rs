@@ -58,6 +58,16 @@ impl Headers {
         Ok(headers)
     }
 
+    /// The headers of a call that custom headers have no part in: fixed ones, then `own`.
+    pub(super) fn without_custom(
+        &self,
+        own: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
+    ) -> HeaderMap {
+        let mut headers = self.fixed.clone();
+        headers.extend(own);
+        headers
+    }
+
     /// The token header's name, if a custom header takes its place on every call.
     pub(super) fn overridden_token_header(&self) -> Option<&str> {
         self.custom.contains_key(&self.token_name).then(|| self.token_name.as_str())

@@ -19,6 +19,7 @@ pub mod wire;
 mod answer;
 mod forward;
 mod headers;
+mod issue;
 mod mask;
 mod proxy;
 mod reporting;
@@ -27,4 +28,5 @@ mod url;
 
 pub use client::{Client, Fetched, Registered};
 pub use error::{CallError, ClientError};
+pub use issue::TokenRequest;
 pub use reporting::Relayed;

@@ -115,3 +115,36 @@ fn a_change_of_projects_is_taken_over() {
         response.status == 200 && projects() == serde_json::json!(["p1"]) && response.names() == ["narrow"]
     });
 }
+
+#[test]
+fn projects_of_a_lost_token_are_not_shown_any_more() {
+    const ONE: &str = "p1:development.s3cret-of-p1-0001";
+    const TWO: &str = "p2:development.s3cret-of-p2-0002";
+    const BROWSER: &str = "*:development.s3cret-of-browsers";
+    let up = upstream();
+    up.add_token(ONE, "client", &["p1"]);
+    up.add_token(TWO, "client", &["p2"]);
+    up.add_token(BROWSER, "frontend", &["*"]);
+    up.set_features(ONE, project("p1", &["a"]));
+    up.set_features(TWO, project("p2", &["b"]));
+    let mut brink = start(&up, &[&["-t", &[ONE, TWO].join(",")], &OFTEN[..]].concat());
+    serves(&brink, ONE, &["a"]);
+    serves(&brink, TWO, &["b"]);
+    let shows = |brink: &crate::brink::Brink, names: &[&str]| {
+        brink.get_until("/api/frontend/all", &[("authorization", BROWSER)], |answer| {
+            let body = answer.json();
+            let toggles = body["toggles"].as_array().cloned().unwrap_or_default();
+            toggles.iter().map(|toggle| toggle["name"].as_str().unwrap_or_default()).eq(names.iter().copied())
+        });
+    };
+    shows(&brink, &["a", "b"]);
+    let poller = Poller::start(&brink, ONE);
+    up.remove_token(TWO);
+    answers(&brink, TWO, 403);
+    shows(&brink, &["a"]);
+    says(&mut brink, "No token fetches these projects any more", 1);
+    up.add_token(TWO, "client", &["p2"]);
+    serves(&brink, TWO, &["b"]);
+    shows(&brink, &["a", "b"]);
+    assert_eq!(poller.finish(), [seen(&["a"])]);
+}

@@ -56,6 +56,11 @@ impl Report {
         self.statuses.iter().map(|(&status, &count)| (status, count))
     }
 
+    /// The latency that so many percent do not exceed.
+    pub fn latency(&self, percent: f64) -> Duration {
+        Duration::from_micros(self.latencies.value_at_percentile(percent))
+    }
+
     pub(super) fn sent(&mut self) {
         self.sent += 1;
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::proc::{self, Memory, RunTimes};
-use super::{Launch, Program, spawn_on};
+use super::{Launch, Program, TOKEN_CLIENT, spawn_on};
 use crate::failure::Failure;
 use crate::http::Request;
 use crate::probe;
@@ -44,6 +44,18 @@ impl Server {
     pub fn launch(launch: &Launch, document: &Path, core: Option<usize>) -> Result<Self, Failure> {
         let port = free_port().map_err(Failure::io("find a free port"))?;
         Self::spawn(launch.program, launch.command(document, port), port, core)
+    }
+
+    /// Starts a brink in front of an upstream and waits until it has its data.
+    pub fn start_edge(path: &Path, workers: usize, upstream: &str) -> Result<Self, Failure> {
+        let port = free_port().map_err(Failure::io("find a free port"))?;
+        let mut command = Command::new(path);
+        let (port_text, workers) = (port.to_string(), workers.to_string());
+        command.args(["edge", "-u", upstream, "-t", TOKEN_CLIENT, "-i", "127.0.0.1"]);
+        command.args(["--port", &port_text, "--workers", &workers]);
+        let mut server = Self::spawn(Program::Brink, command, port, None)?;
+        server.await_status(&Request::new("/internal-backstage/ready"), 200)?;
+        Ok(server)
     }
 
     /// Starts the bare server with a body of so many bytes.

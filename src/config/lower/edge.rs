@@ -8,7 +8,7 @@ use crate::{
         options::edge as options,
         problem::Problem,
         secret::Secret,
-        settings::{Edge, Fetching, Hmac, Instance, RemoteWrite, StartScope},
+        settings::{Edge, Fetching, Hmac, Instance, RemoteWrite, StartScope, TokenFiles},
     },
     tokens::{pretrusted::Pretrusted, token::Token},
 };
@@ -44,6 +44,7 @@ pub fn edge(reader: &mut Reader<'_>, instance: &Instance, auth_headers: &AuthHea
         bootstrap_file,
         backup,
         remote_write,
+        token_files: token_files(reader, hmac.is_some()),
         hmac,
     })
 }
@@ -135,5 +136,41 @@ fn remote_write(reader: &mut Reader<'_>) -> Option<RemoteWrite> {
 fn hmac(reader: &mut Reader<'_>) -> Option<Hmac> {
     let secret = reader.secret(&options::UNLEASH_CLIENT_SECRET, &options::UNLEASH_CLIENT_SECRET_FILE);
     let environments = reader.list(&options::DESIRED_ENVIRONMENTS);
-    Some(Hmac { secret: secret?, environments: environments? })
+    let projects = reader.list(&options::DESIRED_PROJECTS).unwrap_or_else(|| vec!["*".to_owned()]);
+    let hmac = match (secret, environments) {
+        (Some(secret), Some(environments)) => Hmac { secret, environments, projects },
+        (None, None) => return None,
+        (Some(_), None) => {
+            return without(
+                reader,
+                "--unleash-client-secret",
+                "--desired-environments (DESIRED_ENVIRONMENTS)",
+            );
+        }
+        (None, Some(_)) => {
+            return without(
+                reader,
+                "--desired-environments",
+                "--unleash-client-secret (UNLEASH_CLIENT_SECRET)",
+            );
+        }
+    };
+    if reader.given(&options::TOKENS) || reader.given(&options::TOKENS_FILE) {
+        let notice = "--tokens is not used: start-up tokens are requested with --unleash-client-secret";
+        reader.notices.push(notice.to_owned());
+    }
+    Some(hmac)
+}
+
+fn without(reader: &mut Reader<'_>, given: &str, missing: &str) -> Option<Hmac> {
+    reader.notices.push(format!("{given} has no effect without {missing}"));
+    None
+}
+
+fn token_files(reader: &mut Reader<'_>, requests_tokens: bool) -> TokenFiles {
+    TokenFiles {
+        startup: reader.path(&options::TOKENS_FILE).filter(|_| !requests_tokens),
+        pretrusted: reader.path(&options::PRETRUSTED_TOKENS_FILE),
+        client_secret: reader.path(&options::UNLEASH_CLIENT_SECRET_FILE).filter(|_| requests_tokens),
+    }
 }

@@ -3,13 +3,9 @@
 //! Every reader returns something usable even when it has noted a problem, so that one run finds all of
 //! them; the caller throws the result away if there are any. Secrets are masked before they are noted.
 
-use std::{
-    ffi::OsStr,
-    path::{Path, PathBuf},
-    str::FromStr,
-    time::Duration,
-};
+use std::{ffi::OsStr, path::PathBuf, str::FromStr, time::Duration};
 
+use super::files::{elements, read_bounded};
 use crate::{
     config::{
         option::{Kind, Opt},
@@ -22,7 +18,6 @@ use crate::{
 
 /// A hundred years: longer durations would overflow sums of instants.
 const SECONDS_MAX: u64 = 100 * 366 * 24 * 60 * 60;
-const SECRET_FILE_BYTES_MAX: u64 = 1 << 20;
 const TRUE_WORDS: [&str; 6] = ["true", "1", "yes", "on", "t", "y"];
 const FALSE_WORDS: [&str; 6] = ["false", "0", "no", "off", "f", "n"];
 
@@ -244,15 +239,4 @@ pub fn boolean(text: &str) -> Option<bool> {
     } else {
         None
     }
-}
-
-fn elements(text: &str, separators: &[char]) -> Vec<String> {
-    text.split(separators).map(str::trim).filter(|element| !element.is_empty()).map(str::to_owned).collect()
-}
-
-fn read_bounded(path: &Path) -> std::io::Result<String> {
-    use std::io::Read;
-    let mut text = String::new();
-    std::fs::File::open(path)?.take(SECRET_FILE_BYTES_MAX).read_to_string(&mut text)?;
-    Ok(text)
 }

@@ -100,7 +100,7 @@ pub static UNLEASH_CLIENT_SECRET_FILE: Opt =
 pub static DESIRED_ENVIRONMENTS: Opt =
     Opt::list("desired-environments", "Environments for which tokens are requested").hidden();
 pub static DESIRED_PROJECTS: Opt =
-    Opt::list("desired-projects", "Accepted and ignored").default("*").hidden();
+    Opt::list("desired-projects", "Projects for which tokens are requested").default("*").hidden();
 
 /// Every option of `edge`, in the order of the help.
 pub static ALL: &[&Opt] = &[

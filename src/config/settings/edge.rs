@@ -35,8 +35,10 @@ pub struct Edge {
     pub backup: Option<Backup>,
     /// Push of metrics.
     pub remote_write: Option<RemoteWrite>,
-    /// Start-up tokens requested from upstream.
+    /// Start-up tokens requested from upstream; they take the place of `tokens`.
     pub hmac: Option<Hmac>,
+    /// Where tokens came from that may change.
+    pub token_files: TokenFiles,
 }
 
 /// Strict or dynamic (tokens.md 4.3).
@@ -119,4 +121,17 @@ pub struct Hmac {
     pub secret: Secret,
     /// One token is requested for each; at least one.
     pub environments: Vec<String>,
+    /// What each of them is to see; at least one, `*` by default.
+    pub projects: Vec<String>,
+}
+
+/// Files that hold tokens and are read again on SIGHUP; each is `None` if its option is not given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TokenFiles {
+    /// `--tokens-file`; not used where tokens are requested with a secret.
+    pub startup: Option<PathBuf>,
+    /// `--pretrusted-tokens-file`
+    pub pretrusted: Option<PathBuf>,
+    /// `--unleash-client-secret-file`
+    pub client_secret: Option<PathBuf>,
 }

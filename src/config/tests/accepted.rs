@@ -542,7 +542,7 @@ fn secrets_come_from_files() {
         EDGE,
         &[&hmac, "DESIRED_ENVIRONMENTS=a,b"],
         |c| edge(c).hmac,
-        r#"Some(Hmac { secret: ****, environments: ["a", "b"] })"#,
+        r#"Some(Hmac { secret: ****, environments: ["a", "b"], projects: ["*"] })"#,
     );
     let passphrase = format!("PKCS12_PASSPHRASE_FILE={password}");
     check(
