@@ -17,7 +17,9 @@ use std::{
 };
 
 use brink::{
+    config::settings::Share,
     messages::Ask,
+    observe::access::{Hearing, Interest},
     serve::{Desk, Edge},
 };
 use brink_shards::{Now, Service, loopback::Loopback};
@@ -37,6 +39,7 @@ fn main() {
         bench_document(bytes);
     }
     bench_reports();
+    bench_witnesses();
 }
 
 /// A desk that hands usage over, as an edge's does.
@@ -51,6 +54,29 @@ fn bench_reports() {
     for flags in [1, 10, 100, 350] {
         let request = post("/api/client/metrics", &token(TOKEN), &usage_of(flags));
         report(&mut connection, &format!("202 to a report about {flags}"), &request);
+    }
+}
+
+/// What it costs to be listened to; the thread that would say it is played by nobody, so that the queue is full soon.
+fn bench_witnesses() {
+    println!("who listens");
+    let all = Interest { lines: Share::ALL, ..Interest::default() };
+    let tracing = Interest { is_tracing: true, ..Interest::default() };
+    for (name, interest) in [
+        ("304 nobody", None),
+        ("304 for failures", Some(Interest::default())),
+        ("304 for the access log", Some(all)),
+        ("304 at trace", Some(tracing)),
+    ] {
+        let (mut connection, _asks) = document::connect_to(2_000, Desk::edge);
+        let heard = interest.map(Hearing::new);
+        if let Some((hearing, _)) = &heard {
+            let idle = edge::connect(Desk::edge).0.service;
+            let edge = std::mem::replace(&mut connection.service, idle);
+            connection.service = edge.with_witness(hearing.witness(7));
+        }
+        let headers = format!("if-none-match: {}\r\n", document::view(2_000).etag);
+        report(&mut connection, name, &get(FEATURES, &(token(TOKEN) + &headers)));
     }
 }
 

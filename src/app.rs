@@ -3,41 +3,45 @@
 //! The order matters: signals are blocked before any thread exists; what can fail by configuration fails before
 //! the port opens; the port opens before anything is asked of upstream.
 
+mod stop;
+
 use std::{
     fmt::Display,
     io::Write,
     net::SocketAddr,
+    path::Path,
     process::ExitCode,
     sync::{Arc, atomic::AtomicU64},
-    thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use brink_shards::{Broadcast, PoolConfig, ShardPool, Timeouts, bind, cpu, preflight};
-use crossbeam_channel::{Receiver, Sender, bounded, never, select};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use stop::{Keepers, until_stopped};
 
 use crate::{
     config::{
         self, Config, lists,
-        settings::{self, Mode, Server, StartScope, Stopping},
+        settings::{self, Mode, Server, Share, StartScope},
     },
-    control::Control,
+    features::model::Document,
     limits::{ASKS_MAX, BODY_TIMEOUT, HEAD_TIMEOUT, SEND_TIMEOUT},
     messages::Ask,
     observe::{
+        access,
         exposition::{self, Exposition},
         gather::Gatherer,
         log,
         observed::Observer,
-        remote_write,
+        otlp, remote_write,
         tally::{Tally, TokenStates},
     },
     offline,
-    pages::{self, PAGE_ASKS_MAX, PageAsk},
-    probe, reload,
+    pages::{self, PAGE_ASKS_MAX, PageAsk, status::Identity},
+    persist, prepare, probe, reload,
     report::{
         self, Reporting,
-        limits::{BUCKETS_PER_SHARD, FLUSH_BUDGET, FLUSH_MIN, RELAYS_MAX},
+        limits::{BUCKETS_PER_SHARD, RELAYS_MAX},
         standing::standing,
     },
     serve::{Desk, Edge, Rules, Seat},
@@ -62,6 +66,10 @@ struct Prepared {
     signals: signals::Blocked,
     /// Counts log lines that were dropped.
     log_dropped: Arc<AtomicU64>,
+    /// Talks about requests.
+    access: access::Access,
+    /// Sends telemetry. Dropped after `access`, whose last lines and spans it is to have.
+    export: Option<otlp::Export>,
 }
 
 /// Why the process ends with an error.
@@ -86,7 +94,7 @@ pub fn run(config: &Config) -> ExitCode {
         _ if config::unsupported(config).is_some() => {
             Err(Failed::Start(config::unsupported(config).unwrap_or_default()))
         }
-        Mode::Prepare(_) => Err(Failed::Start("offline prepare is not built in yet".to_owned())),
+        Mode::Prepare(settings) => prepare::run(settings).map_err(Failed::from),
         Mode::Edge(settings) => prepared(config, |ready| serve_edge(config, settings, ready)),
         Mode::Offline(settings) => prepared(config, |ready| serve_offline(config, settings, ready)),
     };
@@ -109,7 +117,16 @@ fn complain(problem: impl Display) {
 /// Signals are blocked before the first thread starts, which is the one that writes logs.
 fn prepared(config: &Config, serve: impl FnOnce(Prepared) -> Result<(), Failed>) -> Result<(), Failed> {
     let signals = signals::block()?;
-    let flush = log::init(config.log_format, &log::Surroundings::of_process());
+    let (taps, intake) = config.otlp.as_ref().map(|_| otlp::taps()).unzip();
+    let (log_tap, span_tap) = taps.map(|taps| (taps.logs, taps.spans)).unzip();
+    let flush = log::init(config.log_format, &log::Surroundings::of_process(), log_tap);
+    let export = match (&config.otlp, intake) {
+        (Some(settings), Some(intake)) => {
+            let transport = otlp::Transport::new(settings)?;
+            Some(otlp::start(transport, otlp::Origin::new(&config.instance), intake, otlp::Pace::default())?)
+        }
+        _ => None,
+    };
     if !config.pending.is_empty() {
         let options = config.pending.join(", ");
         tracing::warn!(options, "These options are accepted and have no effect yet");
@@ -120,7 +137,17 @@ fn prepared(config: &Config, serve: impl FnOnce(Prepared) -> Result<(), Failed>)
     if config.proxy_trust.enabled && config.proxy_trust.servers.is_empty() {
         tracing::warn!("--trust-proxy without --proxy-trusted-servers believes any client about its address");
     }
-    serve(Prepared { signals, log_dropped: flush.dropped() })
+    let access = access::start(access::Setup {
+        lines: config.access_log,
+        spans: config.otlp.as_ref().map_or_else(Share::default, |settings| settings.spans),
+        span_sink: Box::new(move |record| {
+            if let Some(spans) = &span_tap {
+                spans.put(record);
+            }
+        }),
+        auth_header: config.server.auth_header.clone(),
+    })?;
+    serve(Prepared { signals, log_dropped: flush.dropped(), access, export })
 }
 
 fn serve_offline(config: &Config, settings: &settings::Offline, mut ready: Prepared) -> Result<(), Failed> {
@@ -132,10 +159,12 @@ fn serve_offline(config: &Config, settings: &settings::Offline, mut ready: Prepa
     let (ask, asks) = bounded(ASKS_MAX);
     let (page_ask, page_asks) = bounded(PAGE_ASKS_MAX);
     let control_asks = ask.clone();
+    let hearing = ready.access.hearing().clone();
     let pool = open(config, move |rules| {
         let desk = Desk::offline(ask.clone()).with_pages(page_ask.clone());
-        Edge::new(rules, keys, desk, rand::random())
+        Edge::new(rules, keys, desk, rand::random()).with_witness(hearing.witness(rand::random()))
     })?;
+    watch_panics(&ready.access, &pool);
     let setup = offline::Setup {
         path: settings.bootstrap_file.clone(),
         document,
@@ -153,10 +182,17 @@ fn serve_offline(config: &Config, settings: &settings::Offline, mut ready: Prepa
         control: control_asks,
         reports: None,
         exposition: exposition(config, &pool, &tally, &ready.log_dropped),
-        app_name: config.instance.app_name.clone(),
+        identity: identity(config),
     };
     let _pages = pages::start(sources, page_asks)?;
-    until_stopped(pool, &control, None, ready.signals, &config.stopping)
+    export_measurements(config, &pool, &tally, &ready);
+    until_stopped(pool, &control, Keepers::default(), ready.signals, &config.stopping)
+}
+
+/// Panics in handlers are counted by the shards, below all services.
+fn watch_panics(access: &access::Access, pool: &ShardPool<Edge>) {
+    let stats = pool.stats().to_vec();
+    access.watch_panics(move || stats.iter().map(|shard| shard.panics.value()).sum());
 }
 
 fn offline_tokens(settings: &settings::Offline, keys: KeyHasher) -> TokenRegistry {
@@ -193,7 +229,16 @@ fn serve_edge(config: &Config, settings: &settings::Edge, mut ready: Prepared) -
     let requests_tokens = settings.hmac.as_ref().map(TokenRequest::new).transpose()?;
     let defers = settings.defer_token_validation;
     let tally = Arc::new(Tally::new(&config.instance));
+    let bootstrap = settings.bootstrap_file.as_deref().map(bootstrap).transpose()?;
+    let store = settings.backup.as_ref().map(persist::open).transpose()?;
     warn_about(&client, settings);
+    // It reads while the port opens.
+    let (persist, restore) = match store {
+        Some(store) => {
+            persist::start(store, rand::random()).map(|(persist, start)| (Some(persist), Some(start)))?
+        }
+        None => (None, None),
+    };
     let keys = KeyHasher::new(rand::random());
     let registry = edge_tokens(settings, keys);
     let (ask, asks) = bounded::<Ask>(ASKS_MAX);
@@ -202,11 +247,13 @@ fn serve_edge(config: &Config, settings: &settings::Edge, mut ready: Prepared) -
     let (bucket, buckets) = bounded(BUCKETS_PER_SHARD * cpu::plan(config.server.workers).shards);
     let (teller, told) = standing();
     let control_asks = ask.clone();
+    let hearing = ready.access.hearing().clone();
     let pool = open(config, move |rules| {
         let desk = Desk::edge(ask.clone()).with_pages(page_ask.clone());
         let desk = desk.with_usage(bucket.clone()).with_relay(relay.clone()).deferring(defers);
-        Edge::new(rules, keys, desk, rand::random())
+        Edge::new(rules, keys, desk, rand::random()).with_witness(hearing.witness(rand::random()))
     })?;
+    watch_panics(&ready.access, &pool);
     let mut observer = Observer::new(Arc::clone(&tally), gatherer(pool.broadcast()));
     watch_length(&tally, "buckets", &buckets);
     watch_length(&tally, "heartbeats", &heartbeats);
@@ -233,6 +280,8 @@ fn serve_edge(config: &Config, settings: &settings::Edge, mut ready: Prepared) -
         broadcast: pool.broadcast().clone(),
         asks,
         teller,
+        persist: restore,
+        bootstrap,
         seed: rand::random(),
         tally: Arc::clone(&tally),
     };
@@ -244,15 +293,17 @@ fn serve_edge(config: &Config, settings: &settings::Edge, mut ready: Prepared) -
         control: control_asks,
         reports: Some(reporting.inquiries().clone()),
         exposition: exposition(config, &pool, &tally, &ready.log_dropped),
-        app_name: config.instance.app_name.clone(),
+        identity: identity(config),
     };
     let _pages = pages::start(sources, page_asks)?;
+    export_measurements(config, &pool, &tally, &ready);
     let push = |target| {
         let labels = remote_write::labels(&config.instance, target);
         remote_write::start(target, labels, exposition(config, &pool, &tally, &ready.log_dropped))
     };
     let _pushes = settings.remote_write.as_ref().map(push).transpose()?;
-    until_stopped(pool, &control, Some(reporting), ready.signals, &config.stopping)
+    let keepers = Keepers { reporting: Some(reporting), persist };
+    until_stopped(pool, &control, keepers, ready.signals, &config.stopping)
 }
 
 fn edge_tokens(settings: &settings::Edge, keys: KeyHasher) -> TokenRegistry {
@@ -270,6 +321,25 @@ fn edge_tokens(settings: &settings::Edge, keys: KeyHasher) -> TokenRegistry {
     }
     settings.pretrusted_tokens.iter().for_each(|token| registry.add_pretrusted(token));
     registry
+}
+
+/// Reads the file of hybrid mode. One that cannot be read ends the start, as other files of the configuration do.
+fn bootstrap(path: &Path) -> Result<Document, Failed> {
+    offline::read(path).map_err(|error| {
+        let path = path.display();
+        Failed::Start(format!(
+            "{error} (--bootstrap-file, BOOTSTRAP_FILE: {path}); correct the file or leave the option out"
+        ))
+    })
+}
+
+fn identity(config: &Config) -> Identity {
+    Identity {
+        app_name: config.instance.app_name.clone(),
+        instance_id: config.instance.instance_id.clone(),
+        started: SystemTime::now(),
+        shows_tokens: config.endpoints.tokens,
+    }
 }
 
 fn watch_queues(tally: &Tally, asks: &Sender<Ask>, pages: &Receiver<PageAsk>) {
@@ -301,6 +371,14 @@ fn exposition(
             base_path: config.server.base_path.clone(),
         },
     })
+}
+
+/// What is measured goes to the collector, too, if there is one.
+fn export_measurements(config: &Config, pool: &ShardPool<Edge>, tally: &Arc<Tally>, ready: &Prepared) {
+    if let Some(export) = &ready.export {
+        let mut shown = exposition(config, pool, tally, &ready.log_dropped);
+        export.measure(Box::new(move || shown.families()));
+    }
 }
 
 /// Asks all shards for their figures.
@@ -367,54 +445,4 @@ fn timeouts(server: &Server) -> Timeouts {
         idle: server.keepalive_timeout,
         send: SEND_TIMEOUT,
     }
-}
-
-fn until_stopped(
-    pool: ShardPool<Edge>,
-    control: &Control,
-    reporting: Option<Reporting>,
-    signals: signals::Blocked,
-    stopping: &Stopping,
-) -> Result<(), Failed> {
-    let stopped: Receiver<_> = signals.watch()?;
-    let mut reports_ended = reporting.as_ref().map_or_else(never, |reporting| reporting.ended().clone());
-    loop {
-        select! {
-            recv(stopped) -> signal => {
-                if let Ok(signal) = signal {
-                    tracing::info!("{signal} received, stopping");
-                }
-                break;
-            }
-            recv(pool.ended()) -> _ => {
-                let text = "a shard has ended by a panic: nobody would answer its share of new connections";
-                return Err(Failed::Start(text.to_owned()));
-            }
-            recv(control.ended()) -> _ => {
-                let text = "the control thread has ended by a panic: nothing would be refreshed any more";
-                return Err(Failed::Start(text.to_owned()));
-            }
-            recv(reports_ended) -> _ => {
-                tracing::error!("The report thread has ended by a panic: usage is lost until a restart");
-                reports_ended = never();
-            }
-        }
-    }
-    pool.announce_stop();
-    if let Some(reporting) = &reporting {
-        reporting.look_around();
-    }
-    if !stopping.drain_delay.is_zero() {
-        thread::sleep(stopping.drain_delay);
-    }
-    let flush_until = Instant::now() + FLUSH_BUDGET;
-    if !pool.drain(stopping.timeout) {
-        tracing::warn!("A shard did not end in time");
-    }
-    if let Some(reporting) = reporting {
-        // Only now: shards hand over what they have gathered when they end.
-        reporting.finish(flush_until.max(Instant::now() + FLUSH_MIN));
-    }
-    tracing::info!("Stopped");
-    Ok(())
 }

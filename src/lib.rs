@@ -13,6 +13,8 @@ pub mod messages;
 pub mod observe;
 pub mod offline;
 pub mod pages;
+pub mod persist;
+pub mod prepare;
 pub mod probe;
 pub mod publish;
 pub mod reload;

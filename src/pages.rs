@@ -6,12 +6,19 @@
 
 mod build;
 mod features;
+pub mod status;
 mod tokens;
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use brink_shards::Broadcast;
 use crossbeam_channel::{Receiver, Sender, bounded, select};
+
+use status::Identity;
 
 use crate::{
     control::Control,
@@ -46,6 +53,8 @@ pub enum Page {
     InstanceData,
     /// What was built.
     Info,
+    /// What the status page shows.
+    Status,
 }
 
 /// Asked by a shard.
@@ -78,8 +87,8 @@ pub struct Sources {
     pub reports: Option<Sender<Inquiry>>,
     /// What is measured.
     pub exposition: Exposition,
-    /// `--app-name`.
-    pub app_name: String,
+    /// Who we are.
+    pub identity: Identity,
 }
 
 /// Starts the thread.
@@ -115,7 +124,12 @@ impl Sources {
             Page::InstanceData => self.reported(Inquiry::InstanceData, &Document::NOTHING),
             Page::Tokens => self.described(tokens::write),
             Page::Features => self.described(features::write),
-            Page::Info => Document::json(build::write(&self.app_name)),
+            Page::Status => {
+                let look = self.exposition.look();
+                let identity = &self.identity;
+                self.described(|described| status::write(identity, SystemTime::now(), described, &look))
+            }
+            Page::Info => Document::json(build::write(&self.identity.app_name)),
         }
     }
 

@@ -13,7 +13,9 @@ mod reports;
 use std::alloc::System;
 
 use brink::{
+    config::settings::Share,
     messages::{Ask, Verdict},
+    observe::access::{Hearing, Interest, Message},
     serve::{Desk, Edge},
 };
 use brink_shards::{Now, Service, loopback::Loopback};
@@ -52,6 +54,7 @@ fn answers_from_memory_and_refusals_allocate_nothing() {
     answers_from_memory();
     refusals();
     reports();
+    access_records();
 }
 
 /// A desk that hands usage over, so that seen tokens are gathered.
@@ -80,6 +83,28 @@ fn answers_from_memory() {
         check(token(REFUSED), "403");
         check(String::new(), "403");
         assert_eq!(asks.try_iter().count(), 1, "for zstd, which was not there");
+    }
+}
+
+/// Not even a request that goes into the access log and becomes a span, path and caller included.
+fn access_records() {
+    let mut sent = Vec::with_capacity(1 << 16);
+    for (share, expected) in [(Share::default(), 0), (Share::ALL, REQUESTS + 3)] {
+        let (mut connection, _asks) = document::connect_to(1_000, Desk::edge);
+        let interest = Interest { lines: share, spans: share, ..Interest::default() };
+        let (hearing, told) = Hearing::new(interest);
+        let edge = std::mem::replace(&mut connection.service, edge::connect(Desk::edge).0.service);
+        connection.service = edge.with_witness(hearing.witness(7));
+        let traceparent = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n";
+        let request = get(FEATURES, &(token(TOKEN) + traceparent));
+        check(&mut connection, &mut sent, &request, "200");
+        let records: Vec<_> = told.try_iter().collect();
+        assert_eq!(records.len(), expected);
+        for message in records {
+            let Message::Answered(record) = message else { panic!("nothing failed") };
+            assert_eq!((record.status, record.path.text()), (200, FEATURES));
+            assert!(record.makes_line && record.makes_span && record.parent.is_some());
+        }
     }
 }
 

@@ -91,10 +91,23 @@ fn clap_is_named_by_the_command_line_only() {
 
 #[test]
 fn ureq_is_named_by_those_who_call_out_only() {
-    let folders = ["src/upstream/", "src/observe/remote_write/"];
-    let allowed =
-        |path: &str| folders.iter().any(|folder| path.starts_with(folder)) || path == "src/probe.rs";
+    let places = [
+        "src/upstream/",
+        "src/observe/remote_write/",
+        "src/observe/otlp/http.rs",
+        "src/persist/s3/",
+        "src/probe.rs",
+    ];
+    let allowed = |path: &str| places.iter().any(|place| path.starts_with(place));
     check_named_only(&["src", "shards"], "ureq", allowed);
+}
+
+/// Where a runtime of tokio drives a connection, it is one of the control side.
+#[test]
+fn tokio_is_named_by_the_export_only() {
+    for name in ["tokio", "tonic"] {
+        check_named_only(&["src", "shards"], name, |path| path.starts_with("src/observe/otlp/"));
+    }
 }
 
 #[test]

@@ -22,6 +22,8 @@ const FRONTEND: &str = "/api/frontend?userId=user-4711&sessionId=8c7b9e1f&enviro
     &properties%5BappVersion%5D=4.12.3&properties%5Bage%5D=44&properties%5Bemail%5D=a%40example.com";
 /// The same as JSON.
 const FRONTEND_BODY: &str = r#"{"userId":"user-4711","sessionId":"8c7b9e1f","environment":"production","appName":"shop","remoteAddress":"10.2.3.4","currentTime":"2026-06-01T12:00:00Z","properties":{"plan":"team","country":"NO","region":"eu-north","tenantId":"tenant-17","appVersion":"4.12.3","age":"44","email":"a@example.com"}}"#;
+/// What an SDK reports in a minute: ten flags, four of them with a variant.
+const REPORT: &str = r#"{"appName":"shop","instanceId":"shop-7c9","bucket":{"start":"2026-06-01T12:00:00Z","stop":"2026-06-01T12:01:00Z","toggles":{"flag-0":{"yes":12,"no":3,"variants":{"blue":12}},"flag-1":{"yes":13,"no":3,"variants":{}},"flag-2":{"yes":14,"no":3,"variants":{}},"flag-3":{"yes":15,"no":3,"variants":{"blue":15}},"flag-4":{"yes":16,"no":3,"variants":{}},"flag-5":{"yes":17,"no":3,"variants":{}},"flag-6":{"yes":18,"no":3,"variants":{"blue":18}},"flag-7":{"yes":19,"no":3,"variants":{}},"flag-8":{"yes":20,"no":3,"variants":{}},"flag-9":{"yes":21,"no":3,"variants":{"blue":21}}}}}"#;
 /// How long a server may take until it has a compressed form of a document.
 const LEARN_MAX: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(20);
@@ -54,6 +56,8 @@ pub enum Case {
     #[value(name = "frontend_gzip")]
     #[serde(rename = "frontend_gzip")]
     FrontendGzip,
+    /// 202 to a report of how often ten flags were evaluated.
+    Metrics,
     /// 200 with the document compressed by brotli. Not among the standard cases.
     Br,
 }
@@ -67,7 +71,7 @@ pub struct Learnt {
 
 impl Case {
     /// The cases of a standard comparison.
-    pub const STANDARD: [Self; 8] = [
+    pub const STANDARD: [Self; 9] = [
         Self::Identity,
         Self::Gzip,
         Self::NotModified,
@@ -76,6 +80,7 @@ impl Case {
         Self::Frontend,
         Self::FrontendPost,
         Self::FrontendGzip,
+        Self::Metrics,
     ];
 
     /// As it stands in tables and on the command line.
@@ -90,6 +95,7 @@ impl Case {
             Self::Frontend => "frontend",
             Self::FrontendPost => "frontend_post",
             Self::FrontendGzip => "frontend_gzip",
+            Self::Metrics => "metrics",
         }
     }
 
@@ -98,6 +104,7 @@ impl Case {
         match self {
             Self::NotModified => 304,
             Self::UnknownToken => 403,
+            Self::Metrics => 202,
             Self::Identity | Self::Gzip | Self::Health | Self::Br => 200,
             Self::Frontend | Self::FrontendPost | Self::FrontendGzip => 200,
         }
@@ -139,6 +146,9 @@ impl Case {
             Self::Frontend => frontend(FRONTEND),
             Self::FrontendPost => frontend("/api/frontend").post_json(FRONTEND_BODY),
             Self::FrontendGzip => frontend(FRONTEND).with("Accept-Encoding", "gzip"),
+            Self::Metrics => {
+                Request::new("/api/client/metrics").with("Authorization", TOKEN_CLIENT).post_json(REPORT)
+            }
         }
     }
 

@@ -180,6 +180,11 @@ impl<A> Call<'_, A> {
         self.shard
     }
 
+    /// Status of the answer that is begun; 0 before that.
+    pub fn status(&self) -> u16 {
+        self.written.status
+    }
+
     /// Draws a ticket for [`Outcome::Wait`]. A ticket drawn and not returned leaks a seat.
     pub fn ticket(&mut self) -> TicketId {
         self.tickets.draw()

@@ -10,6 +10,7 @@ mod headers;
 mod offline;
 mod reader;
 mod server;
+mod telling;
 mod upstream;
 
 use self::reader::Reader;
@@ -47,8 +48,9 @@ fn config(command: CommandName, reader: &mut Reader<'_>) -> Option<Config> {
     let endpoints = server::endpoints(reader);
     let backstage = server::backstage(reader, server.interface);
     let stopping = server::stopping(reader);
-    let otlp = server::otlp(reader);
-    let log_format = server::log_format(reader);
+    let otlp = telling::otlp(reader);
+    let log_format = telling::log_format(reader);
+    let access_log = telling::access_log(reader);
     let mode = match command {
         CommandName::Edge => {
             edge::edge(reader, &instance, &auth_headers).map(|edge| Mode::Edge(Box::new(edge)))
@@ -74,6 +76,7 @@ fn config(command: CommandName, reader: &mut Reader<'_>) -> Option<Config> {
         instance,
         otlp,
         log_format,
+        access_log,
         pending: pending::pending(command, |option| reader.given(option)),
         notices: std::mem::take(&mut reader.notices),
     })

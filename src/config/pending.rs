@@ -13,19 +13,8 @@ use super::{
 };
 
 /// Accepted, without effect yet.
-static PENDING: &[&Opt] = &[
-    &program::OTEL_EXPORTER_OTLP_ENDPOINT,
-    &program::OTEL_EXPORTER_OTLP_PROTOCOL,
-    &edge::CLIENT_KEEPALIVE_TIMEOUT,
-    &edge::BACKUP_FOLDER,
-    &edge::BOOTSTRAP_FILE,
-    &edge::REDIS_URL,
-    &edge::REDIS_HOST,
-    &edge::S3_BUCKET_NAME,
-    &edge::STREAMING,
-    &edge::DELTA,
-    &edge::PKCS12_IDENTITY_FILE,
-];
+static PENDING: &[&Opt] =
+    &[&edge::CLIENT_KEEPALIVE_TIMEOUT, &edge::STREAMING, &edge::DELTA, &edge::PKCS12_IDENTITY_FILE];
 
 /// The long names of the options of `command` that were given and have no effect yet.
 pub fn pending(command: CommandName, given: impl Fn(&Opt) -> bool) -> Vec<&'static str> {
@@ -40,12 +29,10 @@ pub fn pending(command: CommandName, given: impl Fn(&Opt) -> bool) -> Vec<&'stat
 /// Why this configuration must not run yet: it asks for something that is not built in and whose silent
 /// absence would do harm, such as plain HTTP where HTTPS was wanted.
 pub fn unsupported(config: &Config) -> Option<String> {
-    let what = if matches!(config.mode, Mode::Health(_) | Mode::Ready(_)) {
+    let what = if matches!(config.mode, Mode::Health(_) | Mode::Ready(_) | Mode::Prepare(_)) {
         return None;
     } else if config.tls.is_some() {
         "--tls-enable (TLS_ENABLE)"
-    } else if matches!(config.mode, Mode::Prepare(_)) {
-        "offline prepare"
     } else {
         return None;
     };

@@ -5,6 +5,7 @@
 
 mod edge;
 mod listening;
+mod telling;
 
 use std::{fmt, net::IpAddr, path::PathBuf, time::Duration};
 
@@ -13,9 +14,8 @@ use url::Url;
 
 pub use self::{
     edge::{Backup, Edge, Fetching, Hmac, Redis, RedisMode, RemoteWrite, StartScope, TokenFiles},
-    listening::{
-        Backstage, Endpoints, LogFormat, Otlp, OtlpProtocol, ProxyTrust, ServerTls, ServerTlsFiles, Stopping,
-    },
+    listening::{Backstage, Endpoints, ProxyTrust, ServerTls, ServerTlsFiles, Stopping},
+    telling::{LogFormat, NoShare, Otlp, OtlpHeaders, OtlpProtocol, Share},
 };
 use super::secret::Secret;
 use crate::tokens::token::Token;
@@ -43,6 +43,8 @@ pub struct Config {
     pub otlp: Option<Otlp>,
     /// Shape of log lines.
     pub log_format: LogFormat,
+    /// Of requests that make a log line.
+    pub access_log: Share,
     /// Options that were given and have no effect yet; to be said once at start.
     pub pending: Vec<&'static str>,
     /// Other remarks about the command line; to be said once each at start.

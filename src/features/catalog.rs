@@ -5,6 +5,7 @@
 //! leaves the `Arc` alone: the caller has nothing to publish.
 
 use super::environment::EnvironmentData;
+use super::fragment::{Fragment, SegmentFragment};
 use super::merge::{merge_features, merge_segments};
 use super::model::Document;
 use super::warning::{Warning, Warnings};
@@ -46,6 +47,56 @@ impl Catalog {
             self.environments.insert(Arc::clone(environment), Arc::new(merged));
         }
         Applied { changed, before, after, warnings }
+    }
+
+    /// Adds what older data has of projects that are open: features under names that are not there yet, and their
+    /// segments. An environment that is not there yet takes all of it.
+    pub fn fill(
+        &mut self,
+        environment: &Arc<str>,
+        older: Document,
+        is_open: impl Fn(&str) -> bool,
+    ) -> Applied {
+        let Some(current) = self.environments.get(environment).map(Arc::clone) else {
+            return self.apply(environment, &Projects::All, older);
+        };
+        let before = current.features.len();
+        let missing = older
+            .features
+            .into_iter()
+            .filter(|feature| is_open(feature.project_or_default()) && current.find(&feature.name).is_none());
+        let mut features: Vec<_> = current.features.iter().cloned().chain(missing).collect();
+        features.sort_by(|a, b| a.name.cmp(&b.name));
+        let (after, changed) = (features.len(), features.len() != before);
+        if changed {
+            let segments = merge_segments(&older.segments, current.segments.to_vec(), &features);
+            self.replace(&current, features, segments);
+        }
+        Applied { changed, before, after, warnings: older.warnings }
+    }
+
+    /// Drops the features of projects that are not to be kept; true if there were any.
+    pub fn keep(&mut self, environment: &str, is_kept: impl Fn(&str) -> bool) -> bool {
+        let Some(current) = self.environments.get(environment).map(Arc::clone) else { return false };
+        let kept = current.features.iter().filter(|feature| is_kept(feature.project_or_default()));
+        let features: Vec<_> = kept.cloned().collect();
+        let changed = features.len() != current.features.len();
+        if changed {
+            let segments = merge_segments(&current.segments, Vec::new(), &features);
+            self.replace(&current, features, segments);
+        }
+        changed
+    }
+
+    fn replace(
+        &mut self,
+        current: &EnvironmentData,
+        features: Vec<Arc<Fragment>>,
+        segments: Vec<Arc<SegmentFragment>>,
+    ) {
+        let next =
+            EnvironmentData { features: features.into(), segments: segments.into(), ..current.clone() };
+        self.environments.insert(Arc::clone(&current.name), Arc::new(next));
     }
 
     /// Forgets an environment, for instance when its last token is gone. True if there was one.
@@ -142,6 +193,40 @@ mod tests {
         // Moved from p1 to p2, whichever token asks first.
         check(&[(&["*"], &[("a", p1)]), (&["p2"], &[("a", p2)]), (&["p1"], &[])], &["a"]);
         check(&[(&["*"], &[("a", p1)]), (&["p1"], &[]), (&["p2"], &[("a", p2)])], &["a"]);
+    }
+
+    #[test]
+    fn older_data_fills_gaps_and_wins_nowhere() {
+        let text = |list: &[(&str, &str, i64)], n: i64| {
+            let features: Vec<Value> = list
+                .iter()
+                .map(|(name, project, segment)| feature(name, Some(project), &[*segment]))
+                .collect();
+            let segment = |id: i64| json!({"id": id, "constraints": [], "n": n});
+            json!({"version": 2, "features": features, "segments": [segment(1), segment(2), segment(3)]})
+                .to_string()
+        };
+        let older = || document(&text(&[("a", "p1", 1), ("b", "p2", 2), ("d", "p3", 3)], 1));
+        let mut catalog = Catalog::default();
+        catalog.apply(&development(), &named(&["p1"]), document(&text(&[("b", "p1", 1), ("c", "p1", 1)], 2)));
+        let applied = catalog.fill(&development(), older(), |project| project != "p1");
+        assert_eq!((applied.changed, applied.before, applied.after), (true, 2, 3));
+        assert_eq!(names(&catalog), ["b", "c", "d"]);
+        let environment = catalog.environment("development").expect("filled");
+        assert!(environment.find("b").is_some_and(|b| b.project.as_deref() == Some("p1")), "the newer one");
+        let segments: Vec<&str> = environment.segments.iter().map(|segment| &*segment.json).collect();
+        assert_eq!(segments, [r#"{"id":1,"constraints":[],"n":2}"#, r#"{"id":3,"constraints":[],"n":1}"#]);
+        assert!(!catalog.fill(&development(), older(), |project| project != "p1").changed);
+
+        assert!(catalog.keep("development", |project| project == "p3"));
+        assert_eq!(names(&catalog), ["d"]);
+        assert_eq!(catalog.environment("development").expect("kept").segments.len(), 1);
+        assert!(!catalog.keep("development", |project| project == "p3"));
+        assert!(!catalog.keep("production", |_| false));
+
+        let mut catalog = Catalog::default();
+        assert!(catalog.fill(&development(), older(), |_| false).changed, "all is taken where nothing is");
+        assert_eq!(names(&catalog), ["a", "b", "d"]);
     }
 
     #[test]

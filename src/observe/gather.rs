@@ -25,6 +25,8 @@ pub struct Gatherer {
 pub struct Gathered<'g> {
     /// Their figures.
     pub figures: &'g Figures,
+    /// Those of each shard, as it answered last.
+    pub each: &'g [Option<Box<Figures>>],
     /// Shards that did not answer this time.
     pub missing: usize,
 }
@@ -53,7 +55,7 @@ impl Gatherer {
         }
         self.sum.reset();
         self.last.iter().flatten().for_each(|figures| self.sum.add(figures));
-        Gathered { figures: &self.sum, missing: shards - answered }
+        Gathered { figures: &self.sum, each: &self.last, missing: shards - answered }
     }
 }
 

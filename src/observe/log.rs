@@ -19,6 +19,7 @@ use tracing_subscriber::{
 
 pub use self::writer::Flush;
 use self::writer::{Handoff, Line};
+use super::otlp::LogTap;
 use crate::config::settings::LogFormat;
 
 /// What is to be known of the outside world to set logging up.
@@ -40,13 +41,15 @@ impl Surroundings {
 
 /// Starts logging to standard output for the rest of the process. Keep the result until the very end:
 /// dropping it waits a moment for what has been said to be written. Does nothing if logging is set up.
-pub fn init(format: LogFormat, surroundings: &Surroundings) -> Flush {
+/// `tap` takes the same lines for their export.
+pub fn init(format: LogFormat, surroundings: &Surroundings, tap: Option<LogTap>) -> Flush {
     let (handoff, flush) = writer::start(std::io::stdout(), format);
     let (filter, refused) = filter::parse(surroundings.filter.as_deref());
     // Only a second set-up in one process fails, and the first one then goes on.
     let _ = tracing_subscriber::registry()
         .with(filter)
         .with(layer(format, surroundings.colour, handoff))
+        .with(tap)
         .try_init();
     for directive in refused {
         tracing::warn!(directive, "ignoring a part of RUST_LOG that is not understood or would show secrets");
@@ -146,6 +149,24 @@ mod tests {
         assert_eq!(object["fields"]["shards"], 2);
         assert_eq!(object["target"], "brink::observe::log::tests");
         assert_eq!(line.lines().count(), 1);
+    }
+
+    #[test]
+    fn json_has_spans_only_inside_of_them() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let subscriber =
+            tracing_subscriber::registry().with(boxed(LogFormat::Json, false, move || writer.clone()));
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!("outside");
+            tracing::info_span!("refresh", of = 2).in_scope(|| tracing::info!("inside"));
+        });
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let [outside, inside]: [Value; 2] =
+            [0, 1].map(|at| serde_json::from_str(text.lines().nth(at).unwrap()).unwrap());
+        assert_eq!((outside.get("span"), outside.get("spans")), (None, None));
+        assert_eq!(inside["span"], serde_json::json!({"of": 2, "name": "refresh"}));
+        assert_eq!(inside["spans"], serde_json::json!([{"of": 2, "name": "refresh"}]));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What the program says about itself: logs and measurements.
+//! What the program says about itself: logs, what is said about single requests, measurements, and the export of all.
 //!
 //! ```text
 //!   shard i: Meter (plain, its own) --copy, by value--> Gatherer --merge--> Requests --+
@@ -9,6 +9,7 @@
 //! Shards measure without sharing: a copy of a meter leaves its shard only when somebody asks. No label value is ever a
 //! client's text: see `endpoint`, `clients` and `tally::toggles` for what closes each set.
 
+pub mod access;
 pub mod clients;
 pub mod consumption;
 pub mod endpoint;
@@ -18,6 +19,7 @@ pub mod gather;
 pub mod log;
 pub mod meter;
 pub mod observed;
+pub mod otlp;
 pub mod remote_write;
 pub mod tally;
 pub mod timing;

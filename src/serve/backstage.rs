@@ -11,6 +11,7 @@ use brink_shards::{Attempt, Body, Call, Outcome, Request};
 
 use super::{
     desk::Desk,
+    docs::PAGE_LINES,
     failure::Failure,
     route::{PageRoute, Route},
 };
@@ -81,7 +82,7 @@ pub fn is_served(page: &PageRoute<'_>, endpoints: &Endpoints) -> bool {
         PageRoute::Features | PageRoute::FeaturesOf(_) => endpoints.features,
         PageRoute::Tokens => endpoints.tokens,
         PageRoute::InstanceData => endpoints.instance_data,
-        PageRoute::Info => true,
+        PageRoute::Info | PageRoute::StatusPage | PageRoute::Status => true,
     }
 }
 
@@ -104,7 +105,10 @@ pub fn page(page: &PageRoute<'_>, desk: &Desk, call: &mut Call<'_, Verdict>) -> 
         PageRoute::Info => Page::Info,
         PageRoute::MetricsBatch => Page::MetricsBatch,
         PageRoute::InstanceData => Page::InstanceData,
-        PageRoute::FeaturesOf(_) => return Err(Failure::NotFound),
+        PageRoute::Status => Page::Status,
+        PageRoute::FeaturesOf(_) | PageRoute::StatusPage => {
+            return Err(Failure::NotFound);
+        }
     };
     let document = match call.attempt() {
         Attempt::First => return desk.ask_for(call, page).ok_or(Failure::Busy),
@@ -113,4 +117,9 @@ pub fn page(page: &PageRoute<'_>, desk: &Desk, call: &mut Call<'_, Verdict>) -> 
     };
     let reply = call.reply(document.status).header("content-type", document.content_type.as_bytes());
     Ok(reply.send(Body::Bytes(&document.body)))
+}
+
+/// The page for people. It is its own and fetches one document from where it came from, again and again.
+pub fn status_page(call: &mut Call<'_, Verdict>) -> Outcome {
+    call.reply(200).lines(PAGE_LINES).send(Body::Bytes(include_bytes!("status.html")))
 }

@@ -10,8 +10,8 @@ use crate::{config::settings::Server, messages::Verdict};
 const DOCUMENT: &str = include_str!("docs/openapi.json");
 const PAGE: &str = include_str!("docs/openapi.html");
 
-/// The page is its own and fetches one document from where it came from.
-const PAGE_LINES: &[u8] = b"content-type: text/html; charset=utf-8\r\n\
+/// Of pages that are their own and fetch one document from where they came from.
+pub(super) const PAGE_LINES: &[u8] = b"content-type: text/html; charset=utf-8\r\n\
     content-security-policy: default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'\r\n";
 
 /// What is asked for.

@@ -11,8 +11,10 @@ use crate::{messages::Verdict, tokens::scope::Scope};
 
 const TEXT: &[u8] = b"content-type: text/plain; charset=utf-8\r\n";
 const JSON: &[u8] = b"content-type: application/json\r\n";
-/// RFC 9110 section 11.6.1, RFC 7617 and RFC 6750.
-const CHALLENGE: &[u8] = b"www-authenticate: Bearer, Basic realm=\"backstage\", charset=\"UTF-8\"\r\n";
+/// RFC 9110 section 11.6.1, RFC 7617 and RFC 6750. A line each: Chromium takes a line for one challenge, and would ask
+/// nobody for a password.
+const CHALLENGE: &[u8] = b"www-authenticate: Basic realm=\"backstage\", charset=\"UTF-8\"\r\n\
+    www-authenticate: Bearer\r\n";
 /// SDKs try again after a 503; some stop for good after a 401 or 403. So doubt is always a 503.
 const RETRY: &[u8] = b"retry-after: 1\r\n";
 

@@ -19,7 +19,7 @@ use crate::{
 impl Edge {
     /// Notes what is asked; it is counted when it is answered.
     pub(super) fn meter_request(&mut self, route: &Route<'_>, path: &str, request: &Request<'_>) {
-        let below_base = path.strip_prefix(&*self.rules.base_path).unwrap_or(path);
+        let below_base = self.rules.below_base(path);
         match endpoint(route, below_base) {
             Some(endpoint) => self.meter.ask(endpoint, verb(&request.head.method), &heard(request)),
             None => self.meter.ask_uncounted(),
@@ -44,7 +44,7 @@ impl Edge {
 }
 
 /// Where a request is counted; `None` is nowhere, as in Unleash Edge 20.4: the backstage, and what looks for it.
-fn endpoint(route: &Route<'_>, below_base: &str) -> Option<Endpoint> {
+pub(super) fn endpoint(route: &Route<'_>, below_base: &str) -> Option<Endpoint> {
     let of_frontend = |what| {
         Some(if below_base.starts_with("/api/proxy") {
             Endpoint::Proxy(what)

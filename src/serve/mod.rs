@@ -7,6 +7,7 @@
 //! [`Edge`] is the service on one shard. It reads no clock (time comes with the tick), no file and no socket,
 //! and takes no lock; what it cannot answer goes to the control thread through its [`Desk`].
 
+mod access;
 mod backstage;
 mod client;
 mod client_ip;
@@ -61,7 +62,7 @@ use usage::Gatherer;
 use crate::{
     config::settings::{self, Endpoints, ProxyTrust, Server},
     messages::{Notice, Verdict},
-    observe::meter::Meter,
+    observe::{access::Witness, meter::Meter},
     snapshot::Snapshot,
     tokens::key::KeyHasher,
 };
@@ -100,6 +101,13 @@ impl Rules {
     }
 }
 
+impl Rules {
+    /// A path without the base path, where it has it.
+    fn below_base<'p>(&self, path: &'p str) -> &'p str {
+        path.strip_prefix(&*self.base_path).unwrap_or(path)
+    }
+}
+
 /// The service of one shard.
 pub struct Edge {
     rules: Rc<Rules>,
@@ -117,6 +125,7 @@ pub struct Edge {
     stopping: bool,
     meter: Meter,
     seat: Option<Seat>,
+    witness: Witness,
 }
 
 /// Where a service runs.
@@ -144,6 +153,7 @@ impl Edge {
             stopping: false,
             meter: Meter::default(),
             seat: None,
+            witness: Witness::default(),
         }
     }
 
@@ -215,6 +225,7 @@ impl Edge {
         match route {
             Route::Health => Ok(backstage::health(call)),
             Route::Page(PageRoute::FeaturesOf(token)) => self.features_of(token, request, call),
+            Route::Page(PageRoute::StatusPage) => Ok(backstage::status_page(call)),
             Route::Page(page) => backstage::page(page, &self.desk, call),
             _ if self.stopping || !self.replica.is_ready() => Err(Failure::NotReady),
             _ => Ok(backstage::ready(call)),
@@ -288,11 +299,17 @@ impl Service for Edge {
             Some(unfinished) => self.go_on(unfinished, request, call),
             None => self.respond(&route, request, call),
         };
-        outcome.unwrap_or_else(|failure| failure.reply(&rules.cors, &self.replica, &route, request, call))
+        let outcome = outcome
+            .unwrap_or_else(|failure| failure.reply(&rules.cors, &self.replica, &route, request, call));
+        if self.witness.cares_for(call.status()) {
+            self.witness.notice(access::place(&route, rules.below_base(&path)), request);
+        }
+        outcome
     }
 
     fn answered(&mut self, answered: &Answered) {
         self.meter.answer(answered.status, answered.body_bytes, answered.took);
+        self.witness.answer(answered);
     }
 
     fn announce_stop(&mut self) {
@@ -301,6 +318,7 @@ impl Service for Edge {
 
     fn tick(&mut self, now: &Now) {
         self.desk.tick(now.elapsed);
+        self.witness.tick();
         self.now_unix_ms = i64::try_from(now.unix.as_millis()).unwrap_or(i64::MAX);
         self.hand_over_in_time(u64::try_from(now.elapsed.as_millis()).unwrap_or(u64::MAX));
     }

@@ -66,6 +66,10 @@ pub enum PageRoute<'p> {
     InstanceData,
     /// `info`
     Info,
+    /// The page for people, at `/internal-backstage` itself; paths are normalised to have no slash at the end.
+    StatusPage,
+    /// `status`: what it shows.
+    Status,
 }
 
 impl<'p> Route<'p> {
@@ -107,8 +111,18 @@ impl<'p> Route<'p> {
     }
 
     fn page(path: &'p str) -> Option<Self> {
-        let below = path.strip_prefix("/internal-backstage/")?;
-        let page = match below {
+        let below = path.strip_prefix("/internal-backstage")?;
+        let page = match below.strip_prefix('/') {
+            Some(below) => Self::page_below(below)?,
+            None if below.is_empty() => PageRoute::StatusPage,
+            None => return None,
+        };
+        Some(Self::Page(page))
+    }
+
+    fn page_below(below: &'p str) -> Option<PageRoute<'p>> {
+        Some(match below {
+            "status" => PageRoute::Status,
             "metrics" | "prometheus" => PageRoute::Prometheus,
             "metricsbatch" => PageRoute::MetricsBatch,
             "features" => PageRoute::Features,
@@ -116,8 +130,7 @@ impl<'p> Route<'p> {
             "instancedata" => PageRoute::InstanceData,
             "info" => PageRoute::Info,
             _ => PageRoute::FeaturesOf(below.strip_prefix("features/").and_then(single)?),
-        };
-        Some(Self::Page(page))
+        })
     }
 
     fn frontend(path: &'p str) -> Option<Self> {
@@ -212,6 +225,10 @@ mod tests {
         check("/foo/internal-backstage/prometheus", "/foo", Route::Page(PageRoute::Prometheus));
         check("/internal-backstage/features/x", "", Route::Page(PageRoute::FeaturesOf("x")));
         check("/internal-backstage/features/", "", Route::Unknown);
+        check("/internal-backstage", "", Route::Page(PageRoute::StatusPage));
+        check("/foo/internal-backstage", "/foo", Route::Page(PageRoute::StatusPage));
+        check("/internal-backstages", "", Route::Unknown);
+        check("/internal-backstage/status", "", Route::Page(PageRoute::Status));
         check("/metrics", "", Route::Unknown);
         check("/docs/openapi", "", Route::Docs(Doc::Elsewhere));
         check("/foo/swagger-ui/", "/foo", Route::Docs(Doc::Elsewhere));

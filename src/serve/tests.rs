@@ -2,6 +2,7 @@
 //!
 //! The control thread is played by the test: it receives what a shard asks and answers, or does not.
 
+mod access;
 mod backstage;
 mod features;
 mod frontend;

@@ -59,6 +59,16 @@ impl<W: Copy> Claims<W> {
         claims.into_iter().filter_map(|claim| self.settle(claim, verdict.clone())).collect()
     }
 
+    /// Takes out everybody who waits, each once.
+    pub fn take_all(&mut self) -> Vec<W> {
+        let claims = self.by_token.drain().flat_map(|(_, claims)| claims);
+        let requests = claims.filter_map(|claim| match claim {
+            Claim::Request(waiter) => Some(waiter),
+            Claim::Group(_) => None,
+        });
+        requests.chain(self.groups.drain().map(|(_, group)| group.waiter)).collect()
+    }
+
     /// The verdict about one token of a claim: who is to be told what. A group is told once, that it may look when all
     /// its verdicts are there, or that one cannot be had.
     pub fn settle(&mut self, claim: Claim<W>, verdict: Verdict) -> Option<(W, Verdict)> {
@@ -100,6 +110,20 @@ mod tests {
         let told = claims.decide(key("a"), &refused("a"));
         assert_eq!(told, [(one, refused("a")), (two, refused("a"))]);
         assert_eq!(claims.decide(key("a"), &refused("a")), []);
+    }
+
+    #[test]
+    fn everybody_is_taken_out_once() {
+        let mut claims = Claims::default();
+        let group = claims.group(2, 2);
+        claims.wait(key("a"), Claim::Request(1));
+        claims.wait(key("a"), group);
+        claims.wait(key("b"), group);
+        let mut taken = claims.take_all();
+        taken.sort_unstable();
+        assert_eq!(taken, [1, 2]);
+        assert!(claims.take_all().is_empty());
+        assert_eq!(claims.settle(group, refused("a")), None);
     }
 
     #[test]

@@ -7,7 +7,10 @@ use crate::{
     features::model::Document,
     messages::Waiter,
     report::standing::Revision,
-    tokens::{key::TokenKey, scope::Scope},
+    tokens::{
+        key::TokenKey,
+        scope::{Projects, Scope},
+    },
 };
 
 /// The state of every refresh token's fetches.
@@ -102,6 +105,44 @@ impl Loads {
             self.loaded.retain(|loaded| !scope.covers(loaded));
             self.loaded.push(scope.clone());
         }
+    }
+
+    /// Older data of a scope is there, from a backup or a file.
+    pub fn restored(&mut self, scope: Scope) {
+        if !self.has_loaded(&scope) {
+            self.loaded.push(scope);
+        }
+    }
+
+    /// Whether every token that fetches for the environment, and there is one, has had its data from upstream.
+    pub fn is_all_fresh(&self, environment: &str) -> bool {
+        let mut targets = self.targets_of(environment).peekable();
+        targets.peek().is_some() && targets.all(|target| target.loaded)
+    }
+
+    /// What upstream has brought of an environment.
+    pub fn fresh(&self, environment: &str) -> Vec<Projects> {
+        let loaded = self.targets_of(environment).filter(|target| target.loaded);
+        loaded.map(|target| target.scope.projects.clone()).collect()
+    }
+
+    /// Forgets what was restored of an environment: what counts from now on is what its tokens have loaded. Returns
+    /// that.
+    pub fn settle(&mut self, environment: &str) -> Vec<Scope> {
+        self.forget(environment);
+        let loaded = self.targets_of(environment).filter(|target| target.loaded);
+        let scopes: Vec<Scope> = loaded.map(|target| target.scope.clone()).collect();
+        self.loaded.extend(scopes.iter().cloned());
+        scopes
+    }
+
+    /// Scopes of which there is data.
+    pub fn scopes(&self) -> &[Scope] {
+        &self.loaded
+    }
+
+    fn targets_of(&self, environment: &str) -> impl Iterator<Item = &Target> {
+        self.targets.values().filter(move |target| target.scope.environment.as_deref() == Some(environment))
     }
 
     /// The data of an environment is gone.

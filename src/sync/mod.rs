@@ -17,6 +17,7 @@ mod issue;
 mod loads;
 mod refresh;
 mod reload;
+mod restore;
 mod validate;
 
 use std::{
@@ -31,12 +32,14 @@ use claims::Claim;
 use crossbeam_channel::{Receiver, select};
 use loads::Loads;
 use rand::{SeedableRng, rngs::SmallRng};
+use restore::Restore;
 
 use crate::{
     control::Control,
-    features::catalog::Catalog,
+    features::{catalog::Catalog, model::Document},
     messages::{Ask, Verdict, Waiter},
     observe::tally::{Tally, TokenStates},
+    persist,
     publish::{Data, DataState, FrontendData, Publisher},
     report::standing::{Standing, Teller},
     serve::Edge,
@@ -70,6 +73,10 @@ pub struct Setup {
     pub asks: Receiver<Ask>,
     /// To the report thread.
     pub teller: Teller,
+    /// Where data survives a restart.
+    pub persist: Option<persist::Start>,
+    /// Data to serve until upstream answers.
+    pub bootstrap: Option<Document>,
     /// For jitter.
     pub seed: u64,
     /// Counts what is done here.
@@ -105,6 +112,7 @@ pub struct Sync {
     tally: Arc<Tally>,
     /// When the states of tokens are shown again.
     show_tokens_at: Instant,
+    restore: Restore,
 }
 
 impl Sync {
@@ -137,11 +145,13 @@ impl Sync {
             gather_until: None,
             tally: setup.tally,
             show_tokens_at: Instant::now(),
+            restore: Restore::new(setup.persist, setup.bootstrap),
         };
         Control::start("sync", move |stopped| sync.run(stopped))
     }
 
     fn run(&mut self, stopped: &Receiver<Infallible>) {
+        self.begin(stopped);
         loop {
             let now = Instant::now();
             self.dispatch(now);
@@ -152,6 +162,7 @@ impl Sync {
             let asks = self.asks.clone();
             let outcomes = self.calls.outcomes().clone();
             let made = self.publisher.made().clone();
+            let reports = self.restore.reports();
             select! {
                 recv(asks) -> ask => match ask {
                     Ok(ask) => self.asked(ask, Instant::now()),
@@ -165,6 +176,7 @@ impl Sync {
                     Ok(form) => self.publisher.accept(form),
                     Err(_) => return,
                 },
+                recv(reports) -> report => self.reported(report.ok()),
                 recv(stopped) -> _ => return,
                 default(self.idle_for(now)) => { self.publisher.sweep(); }
             }
@@ -230,7 +242,9 @@ impl Sync {
         if !self.tokens_changed && !self.changed {
             return;
         }
-        (self.tokens_changed, self.changed) = (false, false);
+        let tokens_changed = std::mem::take(&mut self.tokens_changed);
+        self.changed = false;
+        self.offer_backup(tokens_changed);
         let Self { registry, catalog, loads, publisher, .. } = self;
         let ready = is_ready(registry, catalog);
         publisher.publish(Arc::clone(&self.tokens), ready, |scope| Data {

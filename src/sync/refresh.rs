@@ -103,6 +103,7 @@ impl Sync {
             Err(trouble) => self.not_refreshed(key, trouble, now),
         }
         self.settle_loads();
+        self.settle_restored();
     }
 
     fn refreshed(&mut self, key: TokenKey, fresh: Option<Fresh>) {

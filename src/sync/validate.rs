@@ -31,6 +31,13 @@ pub struct Waiting {
     in_trouble: bool,
 }
 
+impl Waiting {
+    /// Takes out everybody.
+    pub(super) fn take_all(&mut self) -> Vec<Waiter> {
+        self.claims.take_all()
+    }
+}
+
 impl Sync {
     /// A token that no shard knows. Without a claim nobody waits.
     pub(super) fn asked_about(&mut self, key: TokenKey, token: Token, claim: Option<Claim>, now: Instant) {
@@ -113,6 +120,7 @@ impl Sync {
             tracing::warn!(%environment, "No token fetches this environment any more: its data is dropped");
             self.catalog.remove(&environment);
             self.loads.forget(&environment);
+            self.forget_restored(&environment);
             self.changed = true;
         }
         narrowed.iter().for_each(|environment| self.forget_uncovered(environment));
@@ -126,6 +134,7 @@ impl Sync {
             self.reply(key, &verdict);
         }
         self.settle_loads();
+        self.settle_restored();
     }
 
     /// Drops what no refresh token of the environment sees any more: nobody would ever change it again.

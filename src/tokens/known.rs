@@ -31,6 +31,8 @@ pub(super) struct Known {
     pub(super) tried_at: Option<Instant>,
     /// Part of a batch that has not come back.
     pub(super) in_flight: bool,
+    /// A backup brought it, or confirmed it: while presumed it stays in the next one.
+    pub(super) is_in_backup: bool,
 }
 
 /// The text where it is needed again, else only its masked form.
@@ -109,7 +111,17 @@ impl State {
 impl Known {
     /// A record that nobody has asked upstream about; the registry numbers it.
     pub(super) fn new(identity: Identity, origin: Origin, state: State, grant: Grant) -> Self {
-        Self { identity, origin, state, grant, sequence: 0, setbacks: 0, tried_at: None, in_flight: false }
+        Self {
+            identity,
+            origin,
+            state,
+            grant,
+            sequence: 0,
+            setbacks: 0,
+            tried_at: None,
+            in_flight: false,
+            is_in_backup: false,
+        }
     }
 
     /// What the table says; nothing for a token without verdict.
@@ -166,7 +178,12 @@ impl Known {
 
     /// For the backup: the full record of a token that upstream or an earlier backup confirmed.
     pub(super) fn backup_record(&self) -> Option<TokenRecord> {
-        let validated = matches!(self.state, State::Presumed | State::Confirmed | State::Suspect);
+        let validated = match self.state {
+            State::Confirmed | State::Suspect => true,
+            // One that only its environment speaks for was confirmed by nobody.
+            State::Presumed => self.is_in_backup,
+            State::Undecided | State::Refused | State::Trusted => false,
+        };
         validated.then(|| self.token().map(|token| self.record(token.text().into())))?
     }
 

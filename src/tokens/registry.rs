@@ -220,7 +220,7 @@ impl TokenRegistry {
     /// answer has said already is not touched (persistence.md 8, rule 8). The table and the refresh set
     /// may differ afterwards.
     pub fn restore(&mut self, records: impl IntoIterator<Item = TokenRecord>, now: Instant) -> usize {
-        let taken = records.into_iter().filter(|record| self.restore_one(record)).count();
+        let taken = records.into_iter().filter(|record| self.restore_one(record, now)).count();
         if taken > 0 {
             self.round.hasten(now);
             self.rebuild_refresh_set();
@@ -228,25 +228,26 @@ impl TokenRegistry {
         taken
     }
 
-    fn restore_one(&mut self, record: &TokenRecord) -> bool {
+    fn restore_one(&mut self, record: &TokenRecord, now: Instant) -> bool {
         let Ok(token) = Token::parse(&record.token) else { return false };
         let Some(grant) = Grant::of_record(record, &token) else { return false };
         if record.status != Status::Validated {
             return false;
         }
         let (key, full) = (self.key(&token), self.is_full());
+        let refused = self.negative.refused_until(key, now).is_some();
         match self.known.get_mut(&key) {
-            Some(known) if known.state == State::Undecided => {
-                (known.state, known.grant) = (State::Presumed, grant);
+            Some(known)
+                if matches!(known.state, State::Undecided | State::Presumed) && !known.is_in_backup =>
+            {
+                (known.state, known.grant, known.is_in_backup) = (State::Presumed, grant, true);
                 true
             }
             Some(_) => false,
-            None if full => false,
+            None if full || refused => false,
             None => {
-                self.insert(
-                    key,
-                    Known::new(Identity::Plain(token), Origin::Restored, State::Presumed, grant),
-                );
+                let known = Known::new(Identity::Plain(token), Origin::Restored, State::Presumed, grant);
+                self.insert(key, Known { is_in_backup: true, ..known });
                 true
             }
         }
@@ -409,7 +410,8 @@ impl TokenRegistry {
         self.known.get(&key)?.token()
     }
 
-    /// What a backup is to hold: validated tokens in full, in order of arrival. Secrets.
+    /// What a backup is to hold: tokens that upstream or an earlier backup confirmed, in full, in order of arrival.
+    /// Secrets.
     pub fn backup(&self) -> Vec<TokenRecord> {
         self.in_order().filter_map(Known::backup_record).collect()
     }
@@ -458,7 +460,7 @@ impl TokenRegistry {
     }
 
     /// Environments that are fetched, or would be if an undecided start-up token proved valid.
-    pub(super) fn environments(&self) -> BTreeSet<Arc<str>> {
+    pub fn environments(&self) -> BTreeSet<Arc<str>> {
         let fetched = self.refresh.iter().filter_map(|refresh| refresh.scope.environment.as_ref());
         fetched.chain(self.undecided_environments()).cloned().collect()
     }

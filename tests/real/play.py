@@ -30,6 +30,14 @@ class Play:
         self.brink = None
         self.watcher = None
         self.visitors = None
+        # The brink that is restarted while SDKs report to it, and those.
+        self.reporter = None
+        self.users = []
+        # A browser, and the brink whose pages it shows while there is load on it.
+        self.browser = None
+        self.shown = None
+        self.page = None
+        self.load = None
 
     def features(self, url, token):
         return fetch_json(f"{url}/api/client/features", token=token, headers=CLIENT_SPEC)
@@ -40,7 +48,8 @@ class Play:
         return sorted(f["name"] for f in features if not f["name"].startswith("random-"))
 
     def end(self):
-        for actor in (self.watcher, self.visitors, self.brink, self.server):
+        brinks = (self.reporter, self.shown, self.brink)
+        for actor in (self.watcher, self.visitors, *self.users, self.browser, self.load, *brinks, self.server):
             if actor:
                 actor.stop()
 

@@ -17,13 +17,14 @@ import backend
 import browsers
 import frontend
 import outages
+import pages
+import scrape
 import usage
 from play import BACKEND_TOKENS, Play
 from stage import SDKS
 
-USAGE = "usage metrics"
 # What brink does not have yet. Take a part out as soon as it is there.
-NOT_YET = {USAGE}
+NOT_YET = set()
 
 
 def checks():
@@ -33,11 +34,14 @@ def checks():
     yield from backend_checks()
     yield from frontend_checks()
     yield from browser_checks()
-    yield "usage arrives at the server", usage.usage_arrives_at_the_server, USAGE
+    yield "usage arrives at the server", usage.usage_arrives_at_the_server
+    yield from usage_checks()
+    yield from page_checks()
     yield "an SDK sees a flip", backend.sdk_sees_a_flip
     yield "brink keeps serving while the server hangs", outages.keeps_serving_while_the_server_hangs
     yield "brink keeps serving while the server is gone", outages.keeps_serving_while_the_server_is_gone
     yield "brink follows the server when it is back", outages.follows_the_server_when_it_is_back
+    yield "Prometheus reads the metrics", scrape.prometheus_reads_the_metrics
     yield "brink ends well", outages.ends_well
 
 
@@ -75,6 +79,21 @@ def browser_checks():
         yield title, lambda play, visitor=visitor, method=method: browsers.asks_for_permission(play, visitor, method)
     yield f"{browsers.REACT}: shows flags", browsers.react_shows_flags
     yield "all browser SDKs see a flip", browsers.all_see_a_flip
+
+
+def usage_checks():
+    yield "SDKs report usage", usage.sdks_report_usage
+    yield "usage waits while the server is gone", usage.usage_waits_while_the_server_is_gone
+    yield "brink is restarted with usage waiting", usage.brink_is_restarted
+    yield "each evaluation is counted once", usage.each_evaluation_is_counted_once
+
+
+def page_checks():
+    yield "the status page shows what is", pages.status_page_shows_what_is
+    yield "the status page is behind a password", pages.status_page_is_behind_a_password
+    yield "the status page moves with the load", pages.status_page_moves_with_the_load
+    yield "the OpenAPI page shows all operations", pages.openapi_page_shows_all_operations
+    yield "the status page says that brink is gone", pages.status_page_says_that_brink_is_gone
 
 
 def again(visitor, method):

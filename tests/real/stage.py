@@ -121,6 +121,14 @@ class Server:
     def thaw(self):
         os.kill(self._pid(), signal.SIGCONT)
 
+    def down(self):
+        """Ends it as a good server ends: what it has accepted is saved, and stays."""
+        self._script("down")
+
+    def up(self):
+        lines = self._script("up")
+        self.state = dict(line.split("=", 1) for line in lines.splitlines())
+
     def stop(self):
         self._script("stop")
 
@@ -129,22 +137,39 @@ class Server:
 
 
 class Brink:
-    """The program under test, in edge mode in front of the server."""
+    """The program under test, in edge mode in front of the server.
 
-    def __init__(self, program, upstream, tokens):
+    `name` tells its log from that of others; `options` come after the usual ones.
+    """
+
+    def __init__(self, program, upstream, tokens, options=(), name="brink", metrics_seconds=1, base_path=""):
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.log = WORK / "test-real-brink.log"
+        self.origin = f"http://127.0.0.1:{self.port}"
+        self.url = self.origin + base_path
+        self.log = WORK / f"test-real-{name}.log"
+        self.log.write_bytes(b"")
         # The spelling that the reference program takes as well.
-        command = [program, "--port", str(self.port), "--interface", "127.0.0.1"]
-        command += ["edge", "--upstream-url", upstream, "--tokens", ",".join(tokens)]
-        command += ["--features-refresh-interval-seconds", "1", "--metrics-interval-seconds", "1"]
-        with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(command, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.command = [program, "--port", str(self.port), "--interface", "127.0.0.1"]
+        if base_path:
+            self.command += ["--base-path", base_path]
+        self.command += ["edge", "--upstream-url", upstream, "--tokens", ",".join(tokens)]
+        self.command += ["--features-refresh-interval-seconds", "1"]
+        self.command += ["--metrics-interval-seconds", str(metrics_seconds), *options]
+        self.start()
+
+    def start(self):
+        """Also again, at the same port."""
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                self.command, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
 
     def backstage(self, name):
         assert self.process.poll() is None, f"brink has ended, see {self.log}"
         return status_of(f"{self.url}/internal-backstage/{name}")
+
+    def until_ready(self):
+        until(60, "ready is 200", lambda: self.backstage("ready") == 200)
 
     def ask_to_stop(self):
         """SIGTERM, and the exit code."""
@@ -157,11 +182,29 @@ class Brink:
         self.process.wait()
 
 
-SDKS = {
-    "node": [str(ROOT / "tests/sdk/node/evaluate.mjs")],
-    "python": [str(WORK / "sdk/python/bin/python"), str(ROOT / "tests/sdk/python/evaluate.py")],
-    "rust": [str(WORK / "sdk/rust/debug/brink-sdk-rust")],
-}
+class Load:
+    """Some requests a second, on several connections, for as long as it lasts."""
+
+    def __init__(self, url, token):
+        command = ["hey", "-z", "10m", "-c", "16", "-q", "10", "-H", f"Authorization: {token}", url]
+        null = subprocess.DEVNULL
+        self.process = subprocess.Popen(command, env=ENVIRONMENT, stdin=null, stdout=null, stderr=null)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+SDKS = ("node", "python", "rust")
+
+
+def sdk_command(sdk, what):
+    """The program that makes an SDK `evaluate`, or `use`, flags."""
+    return {
+        "node": [node(), str(ROOT / f"tests/sdk/node/{what}.mjs")],
+        "python": [str(WORK / "sdk/python/bin/python"), str(ROOT / f"tests/sdk/python/{what}.py")],
+        "rust": [str(WORK / "sdk/rust/debug/brink-sdk-rust"), what],
+    }[sdk]
 
 
 def node():
@@ -170,12 +213,12 @@ def node():
 
 
 def sdk_environment():
-    return {**ENVIRONMENT, "PACKAGES": str(WORK / "sdk/node")}
+    return {**ENVIRONMENT, "PACKAGES": str(WORK / "sdk/node"), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def sdk_answers(sdk, url, token, flags, contexts):
     """What one SDK, freshly started against `url`, makes of flags and contexts."""
-    command = [*([node()] if sdk == "node" else []), *SDKS[sdk], url, token]
+    command = [*sdk_command(sdk, "evaluate"), url, token]
     question = json.dumps({"flags": flags, "contexts": contexts})
     done = subprocess.run(
         command, env=sdk_environment(), input=question, capture_output=True, text=True, timeout=60

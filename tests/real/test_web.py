@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import web
-from stage import request
+from stage import free_port, request
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -51,6 +51,12 @@ class Recorder(unittest.TestCase):
                 self.assertEqual(last.body, b"" if body is None else b'{"a": 1}')
         self.assertEqual([e.path for e in recorder.fetches()], ["/200", "/404", "/304"])
         self.assertEqual([e.path for e in recorder.preflights()], ["/204"])
+
+    def test_says_and_remembers_that_nobody_answers(self):
+        recorder = web.Recorder(f"http://127.0.0.1:{free_port()}")
+        self.addCleanup(recorder.stop)
+        self.assertEqual(request(f"{recorder.url}/x", "POST", {"a": 1})[0], 502)
+        self.assertEqual([(e.target, e.status) for e in recorder.exchanges], [(("POST", "/x", b'{"a": 1}'), 502)])
 
 
 class Site(unittest.TestCase):

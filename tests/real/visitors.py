@@ -14,14 +14,11 @@ import threading
 import time
 import urllib.parse
 
+import chromium
 from stage import ENVIRONMENT, ROOT, WORK, node
 from web import Recorder, Site
 
 PACKAGES = WORK / "sdk/browser"
-OPTIONS = """--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run
-    --disable-background-networking --disable-component-update --disable-sync --no-proxy-server
-    --disable-background-timer-throttling --disable-renderer-backgrounding
-    --disable-backgrounding-occluded-windows""".split()
 
 
 class Visitors:
@@ -53,11 +50,10 @@ class Visitors:
 
     def start_browser(self, pages):
         """All pages in one: (visitor, page, method, flags asked for)."""
-        program = os.environ.get("CHROMIUM", "chromium")
         self.profile = tempfile.mkdtemp(prefix="brink-chromium.")
         log = open(WORK / "test-real-chromium.log", "wb")
         all_pages = self.site.framed([self._page(*page) for page in pages])
-        command = [program, *OPTIONS, f"--user-data-dir={self.profile}", all_pages]
+        command = [chromium.program(), *chromium.OPTIONS, f"--user-data-dir={self.profile}", all_pages]
         with log:
             self._start(command, env=ENVIRONMENT, stdout=log, stderr=log)
 

@@ -104,7 +104,7 @@ class Site(_Web):
 
 
 class Recorder(_Web):
-    """A proxy in front of `upstream` that remembers."""
+    """A proxy in front of `upstream` that remembers. 502 when nobody answers."""
 
     def __init__(self, upstream):
         # Appended to by the handlers' threads, which Python does in one step.
@@ -119,12 +119,13 @@ class Recorder(_Web):
                     connection.request(self.command, self.path, body, dict(sent))
                     answer = connection.getresponse()
                     content, received = answer.read(), _kept(answer.headers)
-                except OSError:
+                except (OSError, http.client.HTTPException):
+                    exchanges.append(Exchange(self.command, self.path, _by_name(sent), body, 502, {}))
                     return self._answer(502, [("Content-Length", "0")])
                 finally:
                     connection.close()
-                heads = ({name.lower(): value for name, value in head} for head in (sent, received))
-                exchanges.append(Exchange(self.command, self.path, next(heads), body, answer.status, next(heads)))
+                exchange = (self.command, self.path, _by_name(sent), body, answer.status, _by_name(received))
+                exchanges.append(Exchange(*exchange))
                 self._answer(answer.status, received, content)
 
             do_GET = do_POST = do_OPTIONS = hand_on
@@ -136,6 +137,10 @@ class Recorder(_Web):
 
     def preflights(self):
         return [exchange for exchange in self.exchanges if exchange.method == "OPTIONS"]
+
+
+def _by_name(head):
+    return {name.lower(): value for name, value in head}
 
 
 def _kept(headers):

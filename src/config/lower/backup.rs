@@ -116,6 +116,9 @@ fn merged(text: &str, details: &Details) -> Result<Url, String> {
     if details.secure {
         url.set_scheme("rediss").map_err(refused("TLS"))?;
     }
+    if url.scheme().ends_with("unix") {
+        return Ok(with_unix_credentials(url, details));
+    }
     if let Some(username) = &details.username {
         url.set_username(username).map_err(refused("a user name"))?;
     }
@@ -126,4 +129,17 @@ fn merged(text: &str, details: &Details) -> Result<Url, String> {
         url.set_port(Some(port)).map_err(refused("a port"))?;
     }
     Ok(url)
+}
+
+/// The URL of a unix socket has no place for credentials but its query.
+fn with_unix_credentials(mut url: Url, details: &Details) -> Url {
+    let given =
+        [("user", details.username.as_deref()), ("pass", details.password.as_ref().map(Secret::expose))];
+    for (key, value) in given {
+        let Some(value) = value else { continue };
+        let others: Vec<(String, String)> =
+            url.query_pairs().into_owned().filter(|(other, _)| other != key).collect();
+        url.query_pairs_mut().clear().extend_pairs(others).append_pair(key, value);
+    }
+    url
 }

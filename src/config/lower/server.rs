@@ -18,8 +18,7 @@ use crate::{
         problem::{Problem, Reason},
         secret::SecretUrl,
         settings::{
-            Backstage, Cors, Endpoints, Instance, LogFormat, Otlp, OtlpProtocol, ProxyTrust, Server,
-            ServerTls, ServerTlsFiles, Stopping,
+            Backstage, Cors, Endpoints, Instance, ProxyTrust, Server, ServerTls, ServerTlsFiles, Stopping,
         },
     },
     tokens::mask::HIDDEN,
@@ -135,22 +134,6 @@ pub fn stopping(reader: &mut Reader<'_>) -> Stopping {
     Stopping {
         drain_delay: reader.seconds(&options::DRAIN_DELAY),
         timeout: reader.seconds(&options::SHUTDOWN_TIMEOUT),
-    }
-}
-
-pub fn otlp(reader: &mut Reader<'_>) -> Option<Otlp> {
-    let protocol = match reader.word(&options::OTEL_EXPORTER_OTLP_PROTOCOL) {
-        "http" => OtlpProtocol::Http,
-        _ => OtlpProtocol::Grpc,
-    };
-    Some(Otlp { endpoint: secret_url(reader, &options::OTEL_EXPORTER_OTLP_ENDPOINT)?, protocol })
-}
-
-pub fn log_format(reader: &mut Reader<'_>) -> LogFormat {
-    match reader.word(&options::LOG_FORMAT) {
-        "json" => LogFormat::Json,
-        "pretty" => LogFormat::Pretty,
-        _ => LogFormat::Plain,
     }
 }
 

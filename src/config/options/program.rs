@@ -45,6 +45,8 @@ pub static EDGE_KEEPALIVE_TIMEOUT: Opt =
     Opt::value("edge-keepalive-timeout", "Seconds an idle connection is kept; 15 if not given");
 pub static LOG_FORMAT: Opt =
     Opt::choice("log-format", &["plain", "json", "pretty"], "Shape of log lines").short('l');
+pub static ACCESS_LOG: Opt =
+    Opt::value("access-log", "Share of requests that are logged, from 0 to 1").default("0");
 pub static EDGE_AUTH_HEADER: Opt =
     Opt::value("edge-auth-header", "Header in which SDKs send their token").default("Authorization");
 pub static UPSTREAM_AUTH_HEADER: Opt =
@@ -86,6 +88,13 @@ pub static OTEL_EXPORTER_OTLP_ENDPOINT: Opt =
 pub static OTEL_EXPORTER_OTLP_PROTOCOL: Opt =
     Opt::choice("otel-exporter-otlp-protocol", &["grpc", "http"], "How telemetry is sent");
 
+pub static OTEL_TRACES_SHARE: Opt =
+    Opt::value("otel-traces-share", "Share of requests that become spans, from 0 to 1").default("0.01");
+pub static OTEL_EXPORTER_OTLP_HEADERS: Opt = Opt::variable("otel-exporter-otlp-headers");
+pub static OTEL_EXPORTER_OTLP_TRACES_HEADERS: Opt = Opt::variable("otel-exporter-otlp-traces-headers");
+pub static OTEL_EXPORTER_OTLP_LOGS_HEADERS: Opt = Opt::variable("otel-exporter-otlp-logs-headers");
+pub static OTEL_EXPORTER_OTLP_METRICS_HEADERS: Opt = Opt::variable("otel-exporter-otlp-metrics-headers");
+
 pub static EDGE_HOSTING: Opt = Opt::variable("edge-hosting");
 pub static EDGE_DEFER_TOKEN_VALIDATION: Opt = Opt::variable("edge-defer-token-validation");
 pub static AWS_REGION: Opt = Opt::variable("aws-region");
@@ -119,6 +128,7 @@ pub static ALL: &[&Opt] = &[
     &EDGE_REQUEST_TIMEOUT,
     &EDGE_KEEPALIVE_TIMEOUT,
     &LOG_FORMAT,
+    &ACCESS_LOG,
     &EDGE_AUTH_HEADER,
     &UPSTREAM_AUTH_HEADER,
     &TOKEN_HEADER,
@@ -141,6 +151,11 @@ pub static ALL: &[&Opt] = &[
     &DATADOG_URL,
     &OTEL_EXPORTER_OTLP_ENDPOINT,
     &OTEL_EXPORTER_OTLP_PROTOCOL,
+    &OTEL_TRACES_SHARE,
+    &OTEL_EXPORTER_OTLP_HEADERS,
+    &OTEL_EXPORTER_OTLP_TRACES_HEADERS,
+    &OTEL_EXPORTER_OTLP_LOGS_HEADERS,
+    &OTEL_EXPORTER_OTLP_METRICS_HEADERS,
     &EDGE_HOSTING,
     &EDGE_DEFER_TOKEN_VALIDATION,
     &AWS_REGION,

@@ -1,10 +1,10 @@
-//! The smaller settings of the listening side: TLS, proxies, optional routes, stopping, logs.
+//! The smaller settings of the listening side: TLS, proxies, optional routes, stopping.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 
-use crate::config::secret::{Secret, SecretUrl};
+use crate::config::secret::Secret;
 
 /// HTTPS (cli.md 2.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,33 +90,4 @@ pub struct Stopping {
     pub drain_delay: Duration,
     /// How long open requests are waited for after that.
     pub timeout: Duration,
-}
-
-/// Export of traces, metrics and logs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Otlp {
-    /// The collector.
-    pub endpoint: SecretUrl,
-    /// How to speak to it.
-    pub protocol: OtlpProtocol,
-}
-
-/// `--otel-exporter-otlp-protocol`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OtlpProtocol {
-    /// Protobuf over gRPC.
-    Grpc,
-    /// JSON over HTTP.
-    Http,
-}
-
-/// `--log-format`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One line of text.
-    Plain,
-    /// One JSON object per line.
-    Json,
-    /// Several lines.
-    Pretty,
 }

@@ -152,9 +152,43 @@ fn options_of_the_whole_program() {
     everywhere("backstage-token", "hunter2", |c| c.backstage.token, "Some(****)");
     everywhere("otel-exporter-otlp-endpoint", "http://o", |c| c.otlp.map(|o| o.protocol), "Some(Grpc)");
     everywhere("otel-collector-url", "http://o", |c| c.otlp.map(|o| o.endpoint), "Some(http://o/)");
+    everywhere("otel-traces-share", "1", |c| c.otlp.is_none(), "true");
+    check(
+        &format!("{EDGE} --otel-exporter-otlp-endpoint http://o --otel-traces-share 0.5"),
+        &[],
+        |c| c.otlp.map(|o| o.spans),
+        "Some(Share(0.5))",
+    );
+    check(EDGE, &["OTEL_EXPORTER_OTLP_ENDPOINT=http://o"], |c| c.otlp.map(|o| o.spans), "Some(Share(0.01))");
+    everywhere("access-log", "0.25", |c| c.access_log, "Share(0.25)");
+    check(EDGE, &[], |c| c.access_log, "Share(0.0)");
     for ignored in ["sentry-dsn=x", "sentry-tracing-rate=x", "sentry-debug=x", "datadog-url=x"] {
         check(&format!("--{ignored} {EDGE}"), &[], |c| (c.pending, c.notices), "([], [])");
     }
+}
+
+#[test]
+fn headers_of_telemetry() {
+    let headers = |c: Config| c.otlp.map(|o| (o.headers.traces, o.headers.logs, o.headers.metrics));
+    let exposed = |c: Config| {
+        let logs = c.otlp.map(|o| o.headers.logs).unwrap_or_default();
+        logs.iter().map(|(name, value)| format!("{name}={}", value.expose())).collect::<Vec<_>>()
+    };
+    let endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT=http://o";
+    let all = "OTEL_EXPORTER_OTLP_HEADERS=X-Key=hunter2 , x-b=1";
+    check(
+        EDGE,
+        &[
+            endpoint,
+            all,
+            "OTEL_EXPORTER_OTLP_TRACES_HEADERS=x-t=1",
+            "OTEL_EXPORTER_OTLP_METRICS_HEADERS=x-b=2",
+        ],
+        headers,
+        r#"Some(([("x-key", ****), ("x-b", ****), ("x-t", ****)], [("x-key", ****), ("x-b", ****)], [("x-key", ****), ("x-b", ****)]))"#,
+    );
+    let own = "OTEL_EXPORTER_OTLP_LOGS_HEADERS=x-key=Basic%20YQ==";
+    check(EDGE, &[endpoint, all, own], exposed, r#"["x-b=1", "x-key=Basic YQ=="]"#);
 }
 
 #[test]
@@ -365,6 +399,10 @@ fn redis() {
         ("--redis-host h --redis-scheme redis-unix", "redis+unix://h"),
         ("--redis-host h --backup-folder f", "redis://h"),
         ("--redis-url unix:///run/redis.sock", "unix:///run/redis.sock"),
+        (
+            "--redis-url unix:///run/redis.sock?db=3&pass=old --redis-username u --redis-password p/&",
+            "unix:///run/redis.sock?db=3&user=u&pass=p%2F%26",
+        ),
     ] {
         check(&format!("{EDGE} {options}"), &[], redis_urls, &format!("[{expected:?}]"));
     }
@@ -518,14 +556,9 @@ fn secrets_come_from_files() {
 
 #[test]
 fn pending_options_are_named_when_given() {
-    check(
-        &format!("{EDGE} --streaming --backup-folder f -p a:b.c"),
-        &[],
-        |c| c.pending,
-        r#"["backup-folder", "streaming"]"#,
-    );
+    check(&format!("{EDGE} --streaming --delta=false -p a:b.c"), &[], |c| c.pending, r#"["streaming"]"#);
     check(&format!("{EDGE} --streaming=false"), &["HOSTNAME=h"], |c| c.pending, "[]");
-    check(EDGE, &["BOOTSTRAP_FILE=f", "STREAMING=true"], |c| c.pending, r#"["bootstrap-file", "streaming"]"#);
+    check(EDGE, &["BOOTSTRAP_FILE=f", "STREAMING=true"], |c| c.pending, r#"["streaming"]"#);
     check(OFFLINE, &["BOOTSTRAP_FILE=f", "STREAMING=true"], |c| c.pending, "[]");
     check(
         &format!("{EDGE} --delta-diff"),
@@ -550,12 +583,7 @@ fn what_would_do_harm_in_silence_is_unsupported() {
         says,
         r#"Some("--tls-enable (TLS_ENABLE) is not built in yet")"#,
     );
-    check(
-        "offline prepare -u http://u -t a:b.c",
-        &[],
-        says,
-        r#"Some("offline prepare is not built in yet")"#,
-    );
+    check("offline prepare -u http://u -t a:b.c", &[], says, "None");
     check(&format!("{EDGE} --streaming --backup-folder f"), &[], says, "None");
 }
 
@@ -565,8 +593,8 @@ fn nothing_secret_is_in_the_debug_text() {
         "{EDGE} -t a:b.hunter2 -p hunter2@x -H cookie:hunter2 --redis-url redis://u:hunter2@h \
          --pkcs12-identity-file p --pkcs12-passphrase hunter2 --prometheus-remote-write-url http://p \
          --prometheus-username u --prometheus-password hunter2 --unleash-client-secret hunter2 \
-         --desired-environments e --backstage-token hunter2"
+         --desired-environments e --backstage-token hunter2 --otel-exporter-otlp-endpoint http://u:hunter2@h"
     );
-    let text = format!("{:?}", config(&line, &[]));
+    let text = format!("{:?}", config(&line, &["OTEL_EXPORTER_OTLP_HEADERS=api-key=hunter2"]));
     assert!(!text.contains("hunter2"), "{text}");
 }

@@ -72,6 +72,30 @@ fn markdown_help() {
 }
 
 #[test]
+fn shares_and_headers_of_telemetry() {
+    let share = "a number from 0 to 1 is needed";
+    usage(
+        "--access-log 2 edge -u http://u",
+        &[],
+        &format!("invalid value '2' for '--access-log <ACCESS_LOG>': {share}"),
+    );
+    let option = "--otel-traces-share <OTEL_TRACES_SHARE>";
+    usage(EDGE, &["OTEL_TRACES_SHARE=x"], &format!("invalid value 'x' for '{option}': {share}"));
+    let name = "OTEL_EXPORTER_OTLP_HEADERS";
+    for (value, shown, reason) in [
+        ("hunter2", "****", "headers are written <name>=<value>"),
+        ("a b=hunter2", "a b=****", "not a legal header name"),
+        ("a=hunter2%00", "a=****", "not a legal header value"),
+    ] {
+        let text = format!("invalid value '{shown}' for '{name}': {reason}");
+        usage(EDGE, &[&format!("{name}={value}")], &text);
+    }
+    let option = "--otel-exporter-otlp-endpoint <OTEL_EXPORTER_OTLP_ENDPOINT>";
+    let text = format!("invalid value '****' for '{option}': the scheme must be http or https");
+    usage(EDGE, &["OTEL_EXPORTER_OTLP_ENDPOINT=ftp://u:hunter2@h"], &text);
+}
+
+#[test]
 fn words_that_clap_refuses() {
     usage("--nonsense edge", &[], "unexpected argument '--nonsense' found");
     usage("nonsense", &[], "unrecognized subcommand 'nonsense'");

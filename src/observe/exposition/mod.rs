@@ -17,7 +17,12 @@ use prometheus::{
     proto::{MetricFamily, MetricType},
 };
 
-use super::{family, gather::Gatherer, tally::Tally};
+use super::{
+    family,
+    gather::Gatherer,
+    meter::{Durations, Figures},
+    tally::Tally,
+};
 use crate::COMPATIBLE_VERSION;
 
 /// The media type of the text format.
@@ -48,6 +53,43 @@ pub struct Sources {
     pub names: Names,
 }
 
+/// What there is to see at one moment.
+pub struct Look {
+    /// All families, by name.
+    pub families: Vec<MetricFamily>,
+    /// By index.
+    pub shards: Vec<ShardLook>,
+    /// Shards that did not answer: theirs are older figures.
+    pub missing: usize,
+}
+
+/// One shard.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ShardLook {
+    /// Open now.
+    pub connections: u64,
+    /// Answered so far, refused ones included.
+    pub requests: u64,
+    /// Streams open now.
+    pub streams: u64,
+    /// How long the requests took that are measured: those of the API.
+    pub durations: Durations,
+}
+
+impl ShardLook {
+    fn new(stats: &Stats, figures: Option<&Figures>) -> Self {
+        let mut durations = Durations::default();
+        let series = figures.into_iter().flat_map(Figures::all_series);
+        series.for_each(|(_, series)| durations.add(&series.durations));
+        Self {
+            connections: stats.open.value(),
+            requests: stats.requests.value(),
+            streams: figures.map_or(0, |figures| figures.streams_open),
+            durations,
+        }
+    }
+}
+
 /// See the module.
 pub struct Exposition {
     sources: Sources,
@@ -61,6 +103,11 @@ impl Exposition {
 
     /// All families, by name.
     pub fn families(&mut self) -> Vec<MetricFamily> {
+        self.look().families
+    }
+
+    /// Everything, and each shard by itself.
+    pub fn look(&mut self) -> Look {
         let Sources { tally, gatherer, shards, log_dropped, names } = &mut self.sources;
         let gathered = gatherer.gather();
         let mut families = tally.families();
@@ -68,7 +115,9 @@ impl Exposition {
         families.extend(shards::families(shards, gathered.missing));
         families.extend(own(log_dropped.load(Ordering::Relaxed)));
         families.sort_by(|one, other| one.name().cmp(other.name()));
-        families
+        let each = shards.iter().zip(gathered.each);
+        let shards = each.map(|(stats, figures)| ShardLook::new(stats, figures.as_deref())).collect();
+        Look { families, shards, missing: gathered.missing }
     }
 
     /// The text format 0.0.4.

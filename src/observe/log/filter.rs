@@ -1,16 +1,15 @@
 //! The filter of `RUST_LOG`, with the targets of Unleash Edge as aliases of ours.
 //!
 //! A filter that is not understood never stops the program: the parts that are understood count, and if
-//! there are none the default does. The HTTP client only warns, whatever the filter says: its debug lines hold
-//! whole heads, and upstream may have put our secrets into one.
+//! there are none the default does. HTTP clients only warn, whatever the filter says: their debug lines hold
+//! whole heads, with our keys in them, and upstream may have put our tokens into one.
 
 use tracing_subscriber::{EnvFilter, filter::Directive};
 
 /// Our own lines at info. Libraries only warn: at info they add nothing an operator needs.
 const DEFAULT: &str = "info,rustls=warn,glommio=warn";
-/// The HTTP client, and no more of it than this.
-const CLIENT: &str = "ureq";
-const CLIENT_ONLY_WARNS: [&str; 2] = ["ureq=warn", "ureq_proto=warn"];
+/// The HTTP clients, which say no more than warnings. A target stands for all that begin with it.
+const CLIENTS: [&str; 5] = ["h2", "hyper", "tonic", "tower", "ureq"];
 const ALIAS: &str = "unleash_edge";
 const OURS: &str = "brink";
 
@@ -20,14 +19,19 @@ pub fn parse(text: Option<&str>) -> (EnvFilter, Vec<String>) {
     let mut directives = Vec::new();
     for part in parts(text.unwrap_or_default()) {
         match translated(part).parse::<Directive>() {
-            Ok(directive) if !part.starts_with(CLIENT) => directives.push(directive),
+            Ok(directive) if !reaches_clients(part) => directives.push(directive),
             _ => refused.push(part.to_owned()),
         }
     }
     // Starts from a filter without directives of its own; an empty text would mean "error".
     let base = EnvFilter::new(if directives.is_empty() { DEFAULT } else { "off" });
-    directives.extend(CLIENT_ONLY_WARNS.iter().filter_map(|one| one.parse().ok()));
+    directives.extend(CLIENTS.iter().filter_map(|client| format!("{client}=warn").parse().ok()));
     (directives.into_iter().fold(base, EnvFilter::add_directive), refused)
+}
+
+/// A directive for spans of any target reaches those of the clients, too.
+fn reaches_clients(part: &str) -> bool {
+    part.starts_with('[') || CLIENTS.iter().any(|client| part.starts_with(client))
 }
 
 /// Splits at commas that are not inside of `[span{field=value,...}]`.
@@ -63,7 +67,7 @@ mod tests {
     fn check(text: Option<&str>, expected: &str, expected_refused: &[&str]) {
         let (filter, refused) = parse(text);
         let sorted = |text: &str| text.split(',').map(str::to_owned).collect::<BTreeSet<_>>();
-        let expected = format!("{expected},ureq=warn,ureq_proto=warn");
+        let expected = format!("{expected},h2=warn,hyper=warn,tonic=warn,tower=warn,ureq=warn");
         assert_eq!(sorted(&filter.to_string()), sorted(&expected), "{text:?}");
         assert_eq!(refused, expected_refused, "{text:?}");
     }
@@ -92,6 +96,12 @@ mod tests {
         check(Some("trace"), "trace", &[]);
         check(Some("warn,ureq=trace,ureq::run=debug"), "warn", &["ureq=trace", "ureq::run=debug"]);
         check(Some("ureq_proto=trace"), DEFAULT, &["ureq_proto=trace"]);
+        check(Some("info,[send{id=1}]=trace"), "info", &["[send{id=1}]=trace"]);
+        check(
+            Some("info,hyper_util=trace,h2::codec=debug"),
+            "info",
+            &["hyper_util=trace", "h2::codec=debug"],
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Lists that are read again, and tokens that upstream issues.
 
+use std::sync::Arc;
+
 use super::{story::*, *};
 
 const P2: &str = "p2:dev.two";
@@ -31,7 +33,7 @@ fn new_tokens_join_and_removed_ones_leave() {
         let verdicts = replace(&mut story, &[P1, P2, P2]);
         assert!(verdicts.changed && verdicts.joined.is_empty());
         assert_eq!(verdicts.left.iter().map(|left| left.token.text()).collect::<Vec<_>>(), [OTHER]);
-        assert_eq!(verdicts.environments_lost, ["prod".into()]);
+        assert_eq!(verdicts.environments_lost, [Arc::from("prod")]);
         assert_eq!(verdicts.revoked, [key(OTHER)]);
         assert_eq!((story.standing(OTHER), story.refreshed()), (None, vec![P1]));
         let verdicts = story.exchange(&[P2], vec![listed(KindWord::Backend, P2)]);
@@ -46,7 +48,7 @@ fn what_another_token_covers_is_kept() {
     let mut story = running(Mode::Strict, &[STAR, P1]);
     assert_eq!(story.refreshed(), [STAR]);
     let verdicts = replace(&mut story, &[P1]);
-    assert_eq!(verdicts.environments_lost, []);
+    assert!(verdicts.environments_lost.is_empty());
     assert_eq!((verdicts.left.len(), verdicts.joined.len(), story.refreshed()), (1, 1, vec![P1]));
     assert!(story.registry.may_refresh("dev", "p1") && !story.registry.may_refresh("dev", "p2"));
     // A token that nobody has answered for keeps everything of its environment.
@@ -113,7 +115,7 @@ fn issued_tokens_are_valid_start_up_tokens() {
     assert_eq!(verdicts.joined.iter().map(|one| one.token.text()).collect::<Vec<_>>(), [STAR]);
     let told = [(STAR, TokenKind::Backend), (BROWSER, TokenKind::Frontend)];
     assert_eq!(verdicts.startup, told.map(|(text, kind)| (token(text), StartupAnswer::Confirmed(kind))));
-    assert_eq!(verdicts.environments_lost, ["prod".into()], "promised and not issued");
+    assert_eq!(verdicts.environments_lost, [Arc::from("prod")], "promised and not issued");
     assert!(!story.registry.startup_undecided());
     assert_eq!((story.standing(STAR), story.refreshed()), (VALID_BACKEND, vec![STAR]));
     story.is_idle();

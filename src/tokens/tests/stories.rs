@@ -1,5 +1,7 @@
 //! What happens to tokens, one story each.
 
+use std::sync::Arc;
+
 use super::{story::*, *};
 use crate::tokens::limits::{ASKED_BATCHES_MAX, KNOWN_BATCHES_MAX, QUEUE_MAX, TOKENS_MAX};
 
@@ -52,7 +54,7 @@ fn a_refused_startup_token_is_answered_by_shards_and_tried_again() {
     let mut story = Story::begin(Mode::Strict, &[STAR]);
     let verdicts = story.exchange(&[STAR], vec![]);
     assert_eq!(verdicts.startup, [(token(STAR), StartupAnswer::Refused)]);
-    assert_eq!(verdicts.environments_lost, ["dev".into()]);
+    assert_eq!(verdicts.environments_lost, [Arc::from("dev")]);
     assert_eq!(story.standing(STAR), REFUSED_BACKEND);
     assert!(matches!(story.ask(STAR), Asked::Refused { until } if until > story.now));
     assert!(!story.registry.startup_undecided() && story.registry.any_known());
@@ -251,7 +253,7 @@ fn a_suspect_stays_until_an_answer_omits_it() {
     story.registry.suspect(key(STAR), story.now);
     let verdicts = story.exchange(&[STAR], vec![]);
     assert_eq!(verdicts.revoked, [key(STAR)]);
-    assert_eq!(verdicts.environments_lost, ["dev".into()]);
+    assert_eq!(verdicts.environments_lost, [Arc::from("dev")]);
     assert_eq!(verdicts.left.len(), 1);
     assert_eq!((story.standing(STAR), story.refreshed()), (REFUSED_BACKEND, vec![OTHER]));
 }
@@ -270,7 +272,7 @@ fn an_environment_is_lost_with_its_last_refresh_token_only() {
     assert_eq!(verdicts.joined.len(), 1);
     assert_eq!(story.standing(STAR), None);
     story.registry.suspect(key(P1), story.now);
-    assert_eq!(story.exchange(&[P1], vec![]).environments_lost, ["dev".into()]);
+    assert_eq!(story.exchange(&[P1], vec![]).environments_lost, [Arc::from("dev")]);
     assert!(matches!(story.ask(P1), Asked::Refused { .. }));
 }
 
@@ -281,7 +283,7 @@ fn an_undecided_startup_token_keeps_its_environment() {
     let other = story.registry.next_batch(story.now, 1).expect("the other one");
     let now = story.now;
     assert!(story.registry.answered(batch, vec![], now).environments_lost.is_empty());
-    assert_eq!(story.registry.answered(other, vec![], now).environments_lost, ["dev".into()]);
+    assert_eq!(story.registry.answered(other, vec![], now).environments_lost, [Arc::from("dev")]);
 }
 
 #[test]
@@ -366,9 +368,27 @@ fn a_fresh_answer_beats_the_backup() {
 }
 
 #[test]
+fn a_backup_that_comes_late_adds_what_is_not_decided() {
+    let mut story = Story::begin(Mode::Dynamic, &[STAR]);
+    story.registry.presume_startup("dev");
+    story.ask(P1);
+    story.ask(BROWSER);
+    let batch = story.batch();
+    assert_eq!(Story::texts(&batch), [STAR]);
+    story.exchange(&[P1, BROWSER], vec![]);
+    let late = [STAR, P1, OTHER].map(|text| listed(KindWord::Backend, text));
+    assert_eq!(story.registry.restore(late.clone(), story.now), 2);
+    assert_eq!(story.registry.restore(late, story.now), 0, "twice is once");
+    assert_eq!(story.registry.backup(), [STAR, OTHER].map(|text| listed(KindWord::Backend, text)));
+    assert_eq!(story.refreshed(), [STAR, OTHER]);
+    assert_eq!(story.standing(P1), None, "upstream has just refused it");
+}
+
+#[test]
 fn a_restored_environment_presumes_its_startup_tokens() {
     let mut story = Story::begin(Mode::Strict, &[STAR, OTHER]);
     assert_eq!(story.registry.presume_startup("dev"), 1);
+    assert!(story.registry.backup().is_empty(), "nobody has confirmed it");
     assert_eq!((story.standing(STAR), story.standing(OTHER)), (VALID_BACKEND, None));
     assert_eq!(story.refreshed(), [STAR]);
     assert!(story.registry.startup_undecided());

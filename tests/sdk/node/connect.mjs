@@ -7,16 +7,16 @@ import { pathToFileURL } from 'node:url';
 const packages = createRequire(`${process.env.PACKAGES}/package.json`);
 const { Unleash, InMemStorageProvider } = await import(pathToFileURL(packages.resolve('unleash-client')));
 
-export async function connect(url, token) {
+export async function connect(url, token, options = { disableMetrics: true }) {
     const unleash = new Unleash({
         url: `${url}/api/`,
         appName: 'sdk-node',
         customHeaders: { Authorization: token },
         refreshInterval: 1000,
-        disableMetrics: true,
         // The default store is a file that survives the process, and would
         // answer in place of a server that does not.
         storageProvider: new InMemStorageProvider(),
+        ...options,
     });
     let trouble = 'no answer';
     for (const event of ['error', 'warn']) unleash.on(event, (message) => (trouble = message));
