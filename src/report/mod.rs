@@ -8,7 +8,7 @@
 //!   shards --Heartbeat--> relay-0..1 ---------------------------------------------/
 //! ```
 //!
-//! [`rounds`], [`round`], [`pace`], [`minute`], [`answer`] and [`instance`] are pure and decide; [`bookkeeper`] owns the
+//! [`rounds`], [`round`], [`pace`], [`minute`], [`answer`] and [`instance`] are pure and decide; `bookkeeper` owns the
 //! state and follows; the other threads block on upstream.
 
 pub mod answer;
