@@ -78,7 +78,7 @@ fn documents_are_what_collectors_read() {
     assert_eq!((&stopped["severityNumber"], &stopped["severityText"]), (&json!(9), &json!("INFO")));
     let at: u64 = stopped["timeUnixNano"].as_str().expect("64 bits are a text").parse().expect("a number");
     assert!(at > 1_700_000_000_000_000_000);
-    assert_eq!(attribute(stopped, "target"), &json!({"stringValue": "brink::app"}));
+    assert_eq!(attribute(stopped, "target"), &json!({"stringValue": "brink::app::stop"}));
     let lines: Vec<&Value> =
         logs.iter().filter(|record| attribute(record, "target")["stringValue"] == "brink::access").collect();
     assert_eq!(lines.len(), 2, "the access log, too");
