@@ -119,7 +119,9 @@ fn is_broken_without_an_object(body: &[u8]) -> bool {
 #[track_caller]
 fn check_query(query: &str) -> bool {
     let reader = serde_qs::Config::new().max_depth(5).use_form_encoding(true);
-    let theirs = reader.deserialize_str(query).map(theirs).map_err(|_| ());
+    // It takes encoded brackets in capital letters only; the contract has them alike (http-api.md 10.10).
+    let capitals = query.replace("%5b", "%5B").replace("%5d", "%5D");
+    let theirs = reader.deserialize_str(&capitals).map(theirs).map_err(|_| ());
     let ours =
         Context::from_query(query).map(|context| ours_of(&context, theirs.as_ref().ok())).map_err(|_| ());
     if is_without_content(query) {
