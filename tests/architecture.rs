@@ -93,6 +93,7 @@ fn clap_is_named_by_the_command_line_only() {
 fn ureq_is_named_by_those_who_call_out_only() {
     let places = [
         "src/upstream/",
+        "src/observe/collector.rs",
         "src/observe/remote_write/",
         "src/observe/otlp/http.rs",
         "src/persist/s3/",

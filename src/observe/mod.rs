@@ -11,6 +11,7 @@
 
 pub mod access;
 pub mod clients;
+mod collector;
 pub mod consumption;
 pub mod endpoint;
 pub mod exposition;

@@ -5,13 +5,11 @@ use std::{io::Write, time::Duration};
 use flate2::{Compression, write::GzEncoder};
 use http::{HeaderMap, HeaderValue, header};
 use serde::Serialize;
-use ureq::{
-    Agent,
-    tls::{Certificate, RootCerts, TlsConfig},
-};
+use ureq::Agent;
 use url::Url;
 
 use super::send::{Headers, Payload, SendError, TIMEOUT, Why};
+use crate::observe::collector;
 
 /// What collectors wish for is not believed beyond this.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
@@ -34,7 +32,7 @@ impl Http {
     pub fn new(base: &Url, headers: Headers) -> Self {
         let path = |below: &str, given: HeaderMap| Path { url: below_base(base, below), headers: all(given) };
         Self {
-            agent: agent(base),
+            agent: collector::agent(base, TIMEOUT),
             traces: path("v1/traces", headers.traces),
             logs: path("v1/logs", headers.logs),
             metrics: path("v1/metrics", headers.metrics),
@@ -102,19 +100,6 @@ fn body(request: &impl Serialize) -> std::io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(&serde_json::to_vec(request)?)?;
     encoder.finish()
-}
-
-/// The system's roots are searched for `https` only.
-fn agent(base: &Url) -> Agent {
-    let mut config =
-        Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).max_redirects(0);
-    if base.scheme() == "https" {
-        let found = rustls_native_certs::load_native_certs().certs;
-        let roots: Vec<_> = found.iter().map(|root| Certificate::from_der(root).to_owned()).collect();
-        config =
-            config.tls_config(TlsConfig::builder().root_certs(RootCerts::new_with_certs(&roots)).build());
-    }
-    config.build().into()
 }
 
 #[cfg(test)]

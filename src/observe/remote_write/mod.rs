@@ -17,14 +17,11 @@ use crossbeam_channel::{Receiver, select, tick};
 use http::{HeaderMap, HeaderValue, header};
 use percent_encoding::percent_decode_str;
 use prost::Message;
-use ureq::{
-    Agent,
-    tls::{Certificate, RootCerts, TlsConfig},
-};
+use ureq::Agent;
 use url::Url;
 
 use self::wire::write_request;
-use super::exposition::Exposition;
+use super::{collector, exposition::Exposition};
 use crate::{
     config::settings::{Instance, RemoteWrite},
     control::Control,
@@ -91,7 +88,7 @@ impl Pusher {
             Some((name, password)) => Some((name.clone(), password.expose().to_owned())),
             None => credentials_of(given),
         };
-        let agent = agent(&url);
+        let agent = collector::agent(&url, TIMEOUT);
         Self { agent, url, headers: headers(credentials), labels, exposition, in_trouble: false }
     }
 
@@ -167,19 +164,6 @@ fn headers(credentials: Option<(String, String)>) -> HeaderMap {
         }
     }
     headers
-}
-
-/// The system's roots are searched for `https` only.
-fn agent(url: &Url) -> Agent {
-    let mut config =
-        Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).max_redirects(0);
-    if url.scheme() == "https" {
-        let found = rustls_native_certs::load_native_certs().certs;
-        let roots: Vec<_> = found.iter().map(|root| Certificate::from_der(root).to_owned()).collect();
-        config =
-            config.tls_config(TlsConfig::builder().root_certs(RootCerts::new_with_certs(&roots)).build());
-    }
-    config.build().into()
 }
 
 #[cfg(test)]
