@@ -5,7 +5,8 @@
 //! ([`ScopeView::with_compressed`]). If the body came out as before, the new view shares body, tag and
 //! compressed forms with the previous one and only refers to the new environment.
 
-use super::body::{Selection, is_visible};
+use super::body::{Lists, Selection, is_visible};
+use super::changes::{Changes, Step};
 use super::compress::Coding;
 use super::environment::EnvironmentData;
 use super::etag::Etag;
@@ -33,6 +34,10 @@ pub struct ScopeView {
     pub br: Option<Arc<[u8]>>,
     /// The body as zstd; as above.
     pub zstd: Option<Arc<[u8]>>,
+    /// Where the lists stand in the body.
+    pub lists: Lists,
+    /// How the scope got here.
+    pub changes: Arc<Changes>,
     /// Features of the environment that have no project and so are in no client list: worth a warning.
     pub without_project: usize,
 }
@@ -49,15 +54,29 @@ pub fn assemble(
     }
     let without_project = environment.features.iter().filter(|feature| feature.project.is_none()).count();
     let mut body = Vec::with_capacity(body_bytes_max(environment, scope));
-    select(environment, scope, None).write_visible(&mut body);
+    let lists = select(environment, scope, None).write_visible(&mut body);
+    let etag = Etag::of(&body);
+    let changes = Arc::new(match previous {
+        Some(previous) => previous.changes.after(&Step {
+            before: &previous.environment,
+            after: environment,
+            projects: &scope.projects,
+            etag: &etag,
+            body_bytes: body.len(),
+        }),
+        None => Changes::begin(environment, &etag),
+    });
     Arc::new(match previous.filter(|previous| *previous.identity == *body) {
         Some(previous) => {
-            ScopeView { environment: Arc::clone(environment), without_project, ..(**previous).clone() }
+            let environment = Arc::clone(environment);
+            ScopeView { environment, without_project, changes, ..(**previous).clone() }
         }
         None => ScopeView {
             environment: Arc::clone(environment),
             scope: scope.clone(),
-            etag: Etag::of(&body),
+            etag,
+            lists,
+            changes,
             identity: body.into(),
             gzip: None,
             br: None,
@@ -92,6 +111,12 @@ impl ScopeView {
         let start = out.len();
         select(&self.environment, &self.scope, Some(prefix)).write_visible(out);
         Etag::of(out.get(start..).unwrap_or_default())
+    }
+
+    /// The features of the scope under such names.
+    pub(super) fn starting_with(&self, prefix: &str) -> impl Iterator<Item = &Arc<Fragment>> {
+        let features = self.environment.starting_with(prefix).iter();
+        features.filter(|feature| is_visible(&self.scope.projects, feature))
     }
 
     /// The feature of this name if the scope sees it (http-api.md 10.2).

@@ -1,0 +1,187 @@
+//! Changes of a scope: what is told to clients that follow it by streaming or delta instead of fetching all of it.
+//!
+//! ```text
+//! view before, view after -> Difference -> Batch -> window of the latest batches -> replayed from a resume token on
+//!                                body of the view -> Hydration, where the window does not reach
+//! ```
+//!
+//! Whatever brings the data, polling, delta, stream or a file, changes are found by comparing what the scope sees
+//! before and after. Owned by the publisher, part of [`super::view::ScopeView`], immutable. Invariants:
+//! - A token names one content of the scope, as long as upstream's revisions do. It is upstream's revision alone only if
+//!   that has grown beyond all that were there before and is that of the one answer the environment was made of.
+//! - Whoever holds a token and applies the batches after it holds what the scope's body says.
+//! - When upstream's revision falls, its history is another one: no token from before is in the window any more.
+
+mod batch;
+mod difference;
+mod hydration;
+mod limits;
+mod message;
+mod resume;
+#[cfg(test)]
+mod tests;
+
+pub use batch::Batch;
+pub use hydration::Hydration;
+pub use message::{KEEP_ALIVE, Kind};
+pub use resume::ResumeToken;
+
+use difference::Difference;
+use limits::{EVENTS_MAX, change_bytes_max, window_bytes_max};
+use message::{Separator, tail, write_head};
+use std::sync::Arc;
+
+use super::environment::EnvironmentData;
+use super::etag::Etag;
+use super::view::ScopeView;
+use crate::tokens::scope::Projects;
+
+/// Where a scope stands, and how it got there.
+#[derive(Debug, Clone)]
+pub struct Changes {
+    newest: ResumeToken,
+    /// Where a client stands that needs all batches.
+    oldest: ResumeToken,
+    /// The latest, in order.
+    batches: Vec<Arc<Batch>>,
+    /// Upstream's revision when we last looked; `newest` may be older, if the scope has not changed since.
+    revision: u64,
+    /// The largest there was.
+    highest: u64,
+}
+
+/// From one state of a scope to the next.
+pub(super) struct Step<'s> {
+    pub(super) before: &'s EnvironmentData,
+    pub(super) after: &'s EnvironmentData,
+    pub(super) projects: &'s Projects,
+    /// Of the body after.
+    pub(super) etag: &'s Etag,
+    /// Of the body after.
+    pub(super) body_bytes: usize,
+}
+
+impl Changes {
+    /// Of a scope that was not served before.
+    pub(super) fn begin(environment: &EnvironmentData, etag: &Etag) -> Self {
+        let start = ResumeToken { revision: 0, mark: None };
+        let nothing = Self { newest: start, oldest: start, batches: Vec::new(), revision: 0, highest: 0 };
+        let mut begun = nothing.look(environment);
+        begun.restart(begun.name(environment, &nothing, etag));
+        begun
+    }
+
+    /// After a step.
+    pub(super) fn after(&self, step: &Step<'_>) -> Self {
+        let mut next = self.look(step.after);
+        let difference = Difference::between(step.before, step.after, step.projects);
+        let token = next.name(step.after, self, step.etag);
+        if next.revision < self.revision {
+            next.restart(token);
+        } else if difference.events() > EVENTS_MAX {
+            next.restart(token);
+        } else if difference.events() > 0 {
+            next.push(Batch::write(token, &difference), step.body_bytes);
+        }
+        next
+    }
+
+    /// Notes the revision.
+    fn look(&self, environment: &EnvironmentData) -> Self {
+        let revision = environment.lineage.revision().unwrap_or(self.revision);
+        Self { revision, highest: self.highest.max(revision), ..self.clone() }
+    }
+
+    /// The token for content that is new now.
+    fn name(&self, environment: &EnvironmentData, before: &Self, etag: &Etag) -> ResumeToken {
+        let is_enough = environment.lineage.is_of_one_answer() && self.revision > before.highest;
+        ResumeToken { revision: self.revision, mark: (!is_enough).then(|| etag.mark()) }
+    }
+
+    fn restart(&mut self, token: ResumeToken) {
+        (self.newest, self.oldest) = (token, token);
+        self.batches.clear();
+    }
+
+    fn push(&mut self, batch: Batch, body_bytes: usize) {
+        if batch.message().len() > change_bytes_max(body_bytes) {
+            self.restart(batch.token());
+            return;
+        }
+        self.newest = batch.token();
+        self.batches.push(Arc::new(batch));
+        let sum = |of: fn(&Batch) -> usize| self.batches.iter().map(|batch| of(batch)).sum::<usize>();
+        let mut events = sum(Batch::events);
+        let mut bytes = sum(|batch| batch.message().len());
+        let is_too_much = |batch: &&Arc<Batch>| {
+            let is_too_much = events > EVENTS_MAX || bytes > window_bytes_max(body_bytes);
+            events -= batch.events();
+            bytes -= batch.message().len();
+            is_too_much
+        };
+        let leaving = self.batches.iter().take_while(is_too_much).count();
+        if let Some(last) = self.batches.drain(..leaving).last() {
+            self.oldest = last.token();
+        }
+    }
+
+    /// Where a client stands that has everything.
+    pub fn token(&self) -> ResumeToken {
+        self.newest
+    }
+
+    /// The batches that a client with this token has not got; none if it has everything. `None` if it needs a
+    /// hydration.
+    pub fn since(&self, token: ResumeToken) -> Option<&[Arc<Batch>]> {
+        // From the end: content that was there before, under the same revision, has the same token.
+        let got = match self.batches.iter().rposition(|batch| batch.token() == token) {
+            Some(last) => last + 1,
+            None if token == self.oldest => 0,
+            None => return None,
+        };
+        self.batches.get(got..)
+    }
+}
+
+/// Writes the events of several batches as one, for a client with this prefix (empty: all). It stands where the last of
+/// them leads; `None` if there are none.
+pub fn write_missed(
+    kind: Kind,
+    batches: &[Arc<Batch>],
+    prefix: &str,
+    out: &mut Vec<u8>,
+) -> Option<ResumeToken> {
+    let token = batches.last().map(|batch| batch.token());
+    let mut separator = Separator::default();
+    write_head(kind, token, out);
+    for event in batches.iter().flat_map(|batch| batch.select(prefix)) {
+        separator.push(out);
+        out.extend_from_slice(event);
+    }
+    out.extend_from_slice(tail(kind));
+    token.filter(|_| separator.has_first())
+}
+
+impl ScopeView {
+    /// Everything, as one event, around the lists of the body.
+    pub fn hydration(&self, kind: Kind) -> Hydration {
+        Hydration::new(kind, self.changes.token(), &self.lists)
+    }
+
+    /// Everything for a client with a prefix: its features, and all segments of the scope, as later batches have them.
+    pub fn write_hydration_with_prefix(&self, kind: Kind, prefix: &str, out: &mut Vec<u8>) {
+        self.hydration(kind).write_with(
+            |out| {
+                let mut separator = Separator::default();
+                out.push(b'[');
+                for feature in self.starting_with(prefix) {
+                    separator.push(out);
+                    out.extend_from_slice(feature.json.as_bytes());
+                }
+                out.push(b']');
+            },
+            &self.identity,
+            out,
+        );
+    }
+}
