@@ -143,23 +143,17 @@ impl Changes {
     }
 }
 
-/// Writes the events of several batches as one, for a client with this prefix (empty: all). It stands where the last of
-/// them leads; `None` if there are none.
-pub fn write_missed(
-    kind: Kind,
-    batches: &[Arc<Batch>],
-    prefix: &str,
-    out: &mut Vec<u8>,
-) -> Option<ResumeToken> {
-    let token = batches.last().map(|batch| batch.token());
+/// Writes the events of several batches as one, for a client with this prefix (empty: all). False if that left none: then
+/// the client stands where the last batch leads all the same.
+pub fn write_missed(kind: Kind, batches: &[Arc<Batch>], prefix: &str, out: &mut Vec<u8>) -> bool {
     let mut separator = Separator::default();
-    write_head(kind, token, out);
+    write_head(kind, batches.last().map(|batch| batch.token()), out);
     for event in batches.iter().flat_map(|batch| batch.select(prefix)) {
         separator.push(out);
         out.extend_from_slice(event);
     }
     out.extend_from_slice(tail(kind));
-    token.filter(|_| separator.has_first())
+    separator.has_first()
 }
 
 impl ScopeView {
