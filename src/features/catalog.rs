@@ -23,7 +23,8 @@ pub struct Catalog {
 /// What a document did.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Applied {
-    /// Whether anything is served differently now; also true for the first document of an environment.
+    /// Whether anything is served differently now, if only under another revision; also true for the first document of an
+    /// environment.
     pub changed: bool,
     /// Features of the environment before.
     pub before: usize,
@@ -43,7 +44,10 @@ impl Catalog {
         note_foreign(projects, &document, &mut warnings);
         let merged = merge(environment, previous.map(|previous| &**previous), projects, document);
         let after = merged.features.len();
-        let changed = previous.is_none_or(|previous| !previous.has_same_content(&merged));
+        let is_same = |previous: &Arc<EnvironmentData>| {
+            previous.has_same_content(&merged) && previous.lineage == merged.lineage
+        };
+        let changed = !previous.is_some_and(is_same);
         if changed {
             self.environments.insert(Arc::clone(environment), Arc::new(merged));
         }

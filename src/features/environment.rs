@@ -60,11 +60,10 @@ impl EnvironmentData {
         self.segments.binary_search_by(|segment| segment.id.cmp(&id)).ok()
     }
 
-    /// Whether the other serves the same in every scope, under the same revision.
+    /// Whether the other serves the same in every scope.
     pub fn has_same_content(&self, other: &Self) -> bool {
         self.version == other.version
             && self.meta == other.meta
-            && self.lineage == other.lineage
             && same(&self.features, &other.features, |fragment| &fragment.json)
             && same(&self.segments, &other.segments, |segment| &segment.json)
     }

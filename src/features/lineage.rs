@@ -55,9 +55,14 @@ impl Lineage {
         self.answers.iter().filter_map(|answer| answer.revision).max()
     }
 
-    /// Whether that revision alone names the content.
-    pub fn is_of_one_answer(&self) -> bool {
-        self.answers.len() == 1
+    /// Whether that revision alone names what these projects see: there is one answer, and it is about all of them. Older
+    /// data is taken for that, too.
+    pub fn is_one_answer_for(&self, projects: &Projects) -> bool {
+        let is_about = |about: &Projects| about.is_everything() || about.covers(projects);
+        match &*self.answers {
+            [answer] => answer.projects.as_ref().is_none_or(is_about),
+            _ => false,
+        }
     }
 }
 
@@ -73,7 +78,8 @@ mod tests {
             for (projects, revision) in answers {
                 lineage = lineage.after_answer(&Projects::from_names(*projects), *revision);
             }
-            assert_eq!((lineage.revision(), lineage.is_of_one_answer()), (revision, of_one), "{answers:?}");
+            let found = (lineage.revision(), lineage.is_one_answer_for(&Projects::from_names(["a"])));
+            assert_eq!(found, (revision, of_one), "{answers:?}");
         }
         check(&[], None, false);
         check(&[(&["*"], Some(5))], Some(5), true);
@@ -85,15 +91,17 @@ mod tests {
         check(&[(&["a"], Some(5)), (&["b"], None), (&["*"], Some(6))], Some(6), true);
         check(&[(&["a"], Some(5)), (&[], Some(2))], Some(2), true);
         check(&[(&["*"], Some(5)), (&["a"], Some(6))], Some(6), false);
+        check(&[(&["a", "b"], Some(5))], Some(5), true);
+        check(&[(&["b"], Some(5))], Some(5), false);
     }
 
     #[test]
     fn older_data_counts_until_it_is_dropped_or_replaced() {
         let named = Projects::from_names(["a"]);
         let older = Lineage::default().after_older(Some(9));
-        assert_eq!((older.revision(), older.is_of_one_answer()), (Some(9), true));
+        assert_eq!((older.revision(), older.is_one_answer_for(&Projects::All)), (Some(9), true));
         let both = older.after_answer(&named, Some(7));
-        assert_eq!((both.revision(), both.is_of_one_answer()), (Some(9), false));
+        assert_eq!((both.revision(), both.is_one_answer_for(&named)), (Some(9), false));
         assert_eq!(both.without_older(), Lineage::default().after_answer(&named, Some(7)));
         assert_eq!(both.after_older(None).revision(), Some(7));
         assert_eq!(both.after_answer(&Projects::All, Some(1)).revision(), Some(1));

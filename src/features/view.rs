@@ -64,7 +64,7 @@ pub fn assemble(
             etag: &etag,
             body_bytes: body.len(),
         }),
-        None => Changes::begin(environment, &etag),
+        None => Changes::begin(environment, &scope.projects, &etag),
     });
     Arc::new(match previous.filter(|previous| *previous.identity == *body) {
         Some(previous) => {

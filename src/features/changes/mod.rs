@@ -63,11 +63,11 @@ pub(super) struct Step<'s> {
 
 impl Changes {
     /// Of a scope that was not served before.
-    pub(super) fn begin(environment: &EnvironmentData, etag: &Etag) -> Self {
+    pub(super) fn begin(environment: &EnvironmentData, projects: &Projects, etag: &Etag) -> Self {
         let start = ResumeToken { revision: 0, mark: None };
         let nothing = Self { newest: start, oldest: start, batches: Vec::new(), revision: 0, highest: 0 };
         let mut begun = nothing.look(environment);
-        begun.restart(begun.name(environment, &nothing, etag));
+        begun.restart(begun.name(environment, projects, &nothing, etag));
         begun
     }
 
@@ -75,7 +75,7 @@ impl Changes {
     pub(super) fn after(&self, step: &Step<'_>) -> Self {
         let mut next = self.look(step.after);
         let difference = Difference::between(step.before, step.after, step.projects);
-        let token = next.name(step.after, self, step.etag);
+        let token = next.name(step.after, step.projects, self, step.etag);
         if next.revision < self.revision {
             next.restart(token);
         } else if difference.events() > EVENTS_MAX {
@@ -93,8 +93,14 @@ impl Changes {
     }
 
     /// The token for content that is new now.
-    fn name(&self, environment: &EnvironmentData, before: &Self, etag: &Etag) -> ResumeToken {
-        let is_enough = environment.lineage.is_of_one_answer() && self.revision > before.highest;
+    fn name(
+        &self,
+        environment: &EnvironmentData,
+        projects: &Projects,
+        before: &Self,
+        etag: &Etag,
+    ) -> ResumeToken {
+        let is_enough = environment.lineage.is_one_answer_for(projects) && self.revision > before.highest;
         ResumeToken { revision: self.revision, mark: (!is_enough).then(|| etag.mark()) }
     }
 

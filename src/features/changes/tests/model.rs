@@ -7,9 +7,12 @@ use crate::features::catalog::Catalog;
 use crate::features::view::{ScopeView, assemble};
 use crate::tokens::scope::{Projects, Scope};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 const SEQUENCES: u64 = 10_000;
+const ROAMING_SEQUENCES: u64 = 2_000;
 const STEPS: usize = 10;
 
 /// Projects of the tokens that fetch.
@@ -29,44 +32,54 @@ struct Served {
     subscribers: Vec<Subscriber>,
 }
 
-struct Model {
-    random: SmallRng,
-    upstream: Upstream,
-    fetchers: Vec<Projects>,
+/// One brink.
+struct Edge {
     catalog: Catalog,
     served: Vec<Served>,
 }
 
+struct Model {
+    random: SmallRng,
+    upstream: Upstream,
+    fetchers: Vec<Projects>,
+    edges: Vec<Edge>,
+}
+
 #[test]
 fn clients_hold_what_the_body_says() {
+    check(0..SEQUENCES, |seed| Model::new(seed, 1));
+}
+
+/// Upstream is orderly then: where one revision names two contents no edge can tell what another one meant by it.
+#[test]
+fn clients_may_go_from_edge_to_edge() {
+    check(0..ROAMING_SEQUENCES, |seed| Model::new(seed, 2));
+}
+
+fn check(seeds: Range<u64>, model: impl Fn(u64) -> Model) {
     let mut pool = Pool::default();
-    for seed in 0..SEQUENCES {
-        let run = std::panic::AssertUnwindSafe(|| Model::new(seed).run(&mut pool));
-        if let Err(panic) = std::panic::catch_unwind(run) {
+    for seed in seeds {
+        let run = AssertUnwindSafe(|| model(seed).run(&mut pool));
+        if let Err(panic) = catch_unwind(run) {
             eprintln!("The model failed with seed {seed}");
-            std::panic::resume_unwind(panic);
+            resume_unwind(panic);
         }
     }
 }
 
 impl Model {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, edges: usize) -> Self {
         let mut random = SmallRng::seed_from_u64(seed);
         let fetchers = FETCHERS[random.random_range(0..FETCHERS.len())];
-        let served = |projects: &[&str]| Served {
-            scope: Scope { environment: Some("e".into()), projects: Projects::from_names(projects) },
-            published: None,
-            replica: None,
-            subscribers: ["", "a", "nothing"]
-                .map(|prefix| Subscriber { prefix: prefix.to_owned(), ..Subscriber::default() })
-                .into(),
+        let edge = |_| Edge {
+            catalog: Catalog::default(),
+            served: [&["*"][..], &["p1"], &["p1", "p2"], &["p3"]].map(Served::new).into(),
         };
         Self {
-            upstream: Upstream::new(&mut random),
+            upstream: Upstream::new(&mut random, edges > 1),
             random,
             fetchers: fetchers.iter().map(|projects| Projects::from_names(*projects)).collect(),
-            catalog: Catalog::default(),
-            served: [&["*"][..], &["p1"], &["p1", "p2"], &["p3"]].map(served).into(),
+            edges: (0..edges).map(edge).collect(),
         }
     }
 
@@ -78,8 +91,10 @@ impl Model {
                 _ => self.meddle(),
             }
         }
-        (0..self.fetchers.len()).for_each(|fetcher| self.fetch_with(fetcher, pool));
-        for served in &mut self.served {
+        for edge in 0..self.edges.len() {
+            (0..self.fetchers.len()).for_each(|fetcher| self.fetch_with(edge, fetcher, pool));
+        }
+        for served in self.edges.iter_mut().flat_map(|edge| &mut edge.served) {
             served.deliver();
             served.subscribers.iter_mut().for_each(|subscriber| subscriber.position = None);
             served.each_connects(|_| true);
@@ -88,9 +103,10 @@ impl Model {
     }
 
     fn fetch(&mut self, pool: &mut Pool) {
+        let edge = self.random.random_range(0..self.edges.len());
         let fetcher = self.random.random_range(0..self.fetchers.len());
-        self.fetch_with(fetcher, pool);
-        for served in &mut self.served {
+        self.fetch_with(edge, fetcher, pool);
+        for served in &mut self.edges[edge].served {
             if self.random.random_bool(0.6) {
                 served.deliver();
                 served.check();
@@ -98,14 +114,15 @@ impl Model {
         }
     }
 
-    fn fetch_with(&mut self, fetcher: usize, pool: &mut Pool) {
+    fn fetch_with(&mut self, edge: usize, fetcher: usize, pool: &mut Pool) {
         let projects = &self.fetchers[fetcher];
         let document = self.upstream.document(projects, pool);
-        if !self.catalog.apply(&"e".into(), projects, document).changed {
+        let Edge { catalog, served } = &mut self.edges[edge];
+        if !catalog.apply(&"e".into(), projects, document).changed {
             return;
         }
-        let environment = self.catalog.environment("e").expect("just applied");
-        for served in &mut self.served {
+        let environment = catalog.environment("e").expect("just applied");
+        for served in served {
             served.published = Some(assemble(environment, &served.scope, served.published.as_ref()));
         }
     }
@@ -113,7 +130,7 @@ impl Model {
     /// Clients come and go, some with what they were given long ago or elsewhere.
     fn meddle(&mut self) {
         let random = &mut self.random;
-        for served in &mut self.served {
+        for served in self.edges.iter_mut().flat_map(|edge| &mut edge.served) {
             for subscriber in &mut served.subscribers {
                 if subscriber.position.take().is_some()
                     && !subscriber.past.is_empty()
@@ -129,6 +146,13 @@ impl Model {
                     (subscriber.token, subscriber.held) = (Some(token.to_owned()), Held::default());
                 }
             }
+        }
+        if let [one, other] = &mut self.edges[..] {
+            for (one, other) in one.served.iter_mut().zip(&mut other.served) {
+                one.exchange(other);
+            }
+        }
+        for served in self.edges.iter_mut().flat_map(|edge| &mut edge.served) {
             served.each_connects(|_| random.random_bool(0.5));
             served.check();
         }
@@ -136,6 +160,25 @@ impl Model {
 }
 
 impl Served {
+    fn new(projects: &[&str]) -> Self {
+        let subscriber = |prefix: &str| Subscriber { prefix: prefix.to_owned(), ..Subscriber::default() };
+        Self {
+            scope: Scope { environment: Some("e".into()), projects: Projects::from_names(projects) },
+            published: None,
+            replica: None,
+            subscribers: ["", "a", "nothing"].map(subscriber).into(),
+        }
+    }
+
+    /// Clients that are not connected may come back at the other edge.
+    fn exchange(&mut self, other: &mut Self) {
+        for (mine, theirs) in self.subscribers.iter_mut().zip(&mut other.subscribers) {
+            if mine.position.is_none() && theirs.position.is_none() {
+                std::mem::swap(mine, theirs);
+            }
+        }
+    }
+
     /// The shard sees the newest snapshot.
     fn deliver(&mut self) {
         self.replica.clone_from(&self.published);

@@ -58,13 +58,15 @@ pub(super) struct Upstream {
     flags: BTreeMap<usize, Flag>,
     segments: BTreeMap<i64, u8>,
     revision: Option<u64>,
+    /// Each change has a larger revision.
+    orderly: bool,
 }
 
 impl Upstream {
-    pub(super) fn new(random: &mut SmallRng) -> Self {
+    pub(super) fn new(random: &mut SmallRng, orderly: bool) -> Self {
         let segments = (1..=SEGMENTS).map(|id| (id, 0)).collect();
-        let revision = random.random_bool(0.9).then_some(10);
-        let mut upstream = Self { flags: BTreeMap::new(), segments, revision };
+        let revision = (orderly || random.random_bool(0.9)).then_some(10);
+        let mut upstream = Self { flags: BTreeMap::new(), segments, revision, orderly };
         for _ in 0..random.random_range(0..6) {
             upstream.edit(random);
         }
@@ -76,7 +78,7 @@ impl Upstream {
         for _ in 0..random.random_range(1..4) {
             self.edit(random);
         }
-        self.revision = match random.random_range(0..20) {
+        self.revision = match random.random_range(if self.orderly { 5 } else { 0 }..20) {
             0 => self.revision.map(|_| random.random_range(0..12)),
             1..4 => self.revision,
             4 => (self.revision.is_none() || random.random_bool(0.2)).then_some(random.random_range(10..14)),
