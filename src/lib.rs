@@ -13,12 +13,14 @@ pub mod messages;
 pub mod observe;
 pub mod offline;
 pub mod pages;
+pub mod pem;
 pub mod probe;
 pub mod publish;
 pub mod serve;
 pub mod signals;
 pub mod snapshot;
 pub mod sync;
+pub mod tls;
 pub mod tokens;
 pub mod upstream;
 

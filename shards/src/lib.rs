@@ -37,6 +37,8 @@ mod slots;
 mod stats;
 mod ticket;
 mod tls;
+#[cfg(test)]
+mod tls_tests;
 mod turns;
 mod wheel;
 

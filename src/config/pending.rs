@@ -46,13 +46,11 @@ pub fn pending(command: CommandName, given: impl Fn(&Opt) -> bool) -> Vec<&'stat
     rows.map(|option| option.long).collect()
 }
 
-/// Why this configuration must not run yet: it asks for something that is not built in and whose silent
-/// absence would do harm, such as plain HTTP where HTTPS was wanted.
+/// Why this configuration must not run yet: it asks for something that is not built in and whose silent absence
+/// would do harm.
 pub fn unsupported(config: &Config) -> Option<String> {
     let what = if matches!(config.mode, Mode::Health(_) | Mode::Ready(_)) {
         return None;
-    } else if config.tls.is_some() {
-        "--tls-enable (TLS_ENABLE)"
     } else if matches!(config.mode, Mode::Prepare(_)) {
         "offline prepare"
     } else {

@@ -21,6 +21,8 @@ mod gzip;
 mod kept;
 mod limits;
 mod peers;
+mod ports;
+mod redirect;
 mod refusals;
 mod replica;
 mod route;
@@ -45,11 +47,13 @@ use docs::Docs;
 use evaluator::Evaluator;
 use failure::Failure;
 use frontend::Wanted;
+use ports::Ports;
+use redirect::Redirect;
 use replica::Replica;
 use route::{PageRoute, Route};
 
 use crate::{
-    config::settings::{self, Endpoints, ProxyTrust, Server},
+    config::settings::{self, Endpoints, ProxyTrust, Role, Server},
     messages::{Notice, Verdict},
     snapshot::Snapshot,
     tokens::key::KeyHasher,
@@ -66,6 +70,8 @@ pub struct Rules {
     endpoints: Endpoints,
     backstage: Backstage,
     docs: Docs,
+    ports: Ports,
+    redirect: Redirect,
 }
 
 impl Rules {
@@ -85,7 +91,17 @@ impl Rules {
             endpoints: endpoints.clone(),
             backstage: Backstage::new(backstage),
             docs: Docs::new(server),
+            ports: Ports::default(),
+            redirect: Redirect::new(trust),
         }
+    }
+
+    /// What the ports are for, by their index, and which of them redirects lead to. Without this all are for the API.
+    #[must_use]
+    pub fn on(mut self, roles: &[Role], https_port: u16) -> Self {
+        self.ports = Ports::new(roles);
+        self.redirect.set_port(https_port);
+        self
     }
 }
 
@@ -133,7 +149,9 @@ impl Edge {
         }
         match route {
             Route::Unknown => Err(Failure::NotFound),
-            _ if !self.rules.backstage.has(route, request.origin.port) => Err(Failure::NotFound),
+            _ if !self.rules.backstage.has(route, self.rules.ports.role(request.origin)) => {
+                Err(Failure::NotFound)
+            }
             Route::Health | Route::Ready | Route::Page(_) => self.backstage(route, request, call),
             Route::Docs(_) if !self.rules.endpoints.openapi => Err(Failure::NotFound),
             Route::Docs(doc) => {
@@ -229,6 +247,7 @@ impl Service for Edge {
         let route = Route::find(&path, &rules.base_path);
         let outcome = match call.take_unfinished() {
             Some(unfinished) => self.go_on(unfinished, request, call),
+            None if rules.ports.role(request.origin) == Role::Redirect => rules.redirect.reply(request, call),
             None => self.respond(&route, request, call),
         };
         outcome.unwrap_or_else(|failure| failure.reply(&rules.cors, &self.replica, &route, request, call))

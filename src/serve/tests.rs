@@ -5,6 +5,7 @@
 mod backstage;
 mod features;
 mod frontend;
+mod redirect;
 mod routes;
 mod tokens;
 
@@ -15,7 +16,7 @@ use crossbeam_channel::{Receiver, bounded};
 
 use super::{Desk, Edge, Rules};
 use crate::{
-    config::settings::{Backstage, Cors, Endpoints, ProxyTrust, Server},
+    config::settings::{Backstage, Cors, Endpoints, ProxyTrust, Role, Server},
     features::{
         catalog::Catalog,
         environment::EnvironmentData,
@@ -57,7 +58,9 @@ fn scope(projects: &[&str]) -> Scope {
 }
 
 fn rules(server: &Server, backstage: &Backstage) -> Rules {
-    Rules::new(server, &ProxyTrust::default(), &Endpoints::default(), backstage)
+    let rules = Rules::new(server, &ProxyTrust::default(), &Endpoints::default(), backstage);
+    let roles = if backstage.address.is_some() { &[Role::Api, Role::Backstage][..] } else { &[Role::Api] };
+    rules.on(roles, 0)
 }
 
 fn server() -> Server {
