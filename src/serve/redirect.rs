@@ -61,10 +61,8 @@ impl Redirect {
                 return named;
             }
         }
-        // Two of them, and it is not clear which one others have looked at (RFC 9112 section 3.2).
-        let mut hosts = head.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("host"));
-        let (only, None) = (hosts.next()?, hosts.next()) else { return None };
-        std::str::from_utf8(only.value).ok().and_then(host)
+        // The codec has refused a request with two of them.
+        line("host").and_then(host)
     }
 }
 
