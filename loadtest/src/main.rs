@@ -13,6 +13,7 @@ mod commands;
 mod compare;
 mod failure;
 mod generate;
+mod handshakes;
 mod http;
 mod idle;
 mod open;
@@ -22,6 +23,7 @@ mod processes;
 mod sample;
 mod startup;
 mod target;
+mod tls;
 mod wrk;
 
 use std::process::ExitCode;
