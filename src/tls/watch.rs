@@ -26,8 +26,10 @@ use crate::{config::settings::ServerTlsFiles, control::Control};
 /// How soon a new file is noticed. Reading two small files takes some 50 microseconds.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// From then on its end is announced, once a day: most certificates are renewed a month before it.
+/// So long before its end that is announced, once a day: most certificates are renewed a month before. Those that live
+/// for days are renewed later; for them it is the last part of their life.
 const SOON: TimeDelta = TimeDelta::days(14);
+const LAST_PART: i32 = 4;
 const REMINDER: TimeDelta = TimeDelta::days(1);
 
 /// The files of the server's certificate, read and found good.
@@ -200,11 +202,12 @@ enum Standing {
 
 fn standing(validity: &Validity, now: DateTime<Utc>) -> Standing {
     let left = validity.not_after - now;
+    let soon = SOON.min((validity.not_after - validity.not_before) / LAST_PART);
     if now < validity.not_before {
         Standing::NotYet
     } else if left < TimeDelta::zero() {
         Standing::Over
-    } else if left < SOON {
+    } else if left < soon {
         Standing::Soon { days: left.num_days() }
     } else {
         Standing::Good
@@ -273,5 +276,8 @@ mod tests {
         check(187, Standing::Soon { days: 13 });
         check(200, Standing::Soon { days: 0 });
         check(201, Standing::Over);
+        let brief = Validity { not_before: day(100), not_after: day(108) };
+        assert_eq!(standing(&brief, day(106)), Standing::Good);
+        assert_eq!(standing(&brief, day(107)), Standing::Soon { days: 1 });
     }
 }
