@@ -29,7 +29,6 @@ static PENDING: &[&Opt] = &[
     &edge::S3_BUCKET_NAME,
     &edge::STREAMING,
     &edge::DELTA,
-    &edge::PKCS12_IDENTITY_FILE,
     &edge::PROMETHEUS_REMOTE_WRITE_URL,
     &edge::UNLEASH_CLIENT_SECRET,
     &edge::UNLEASH_CLIENT_SECRET_FILE,

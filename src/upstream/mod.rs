@@ -19,6 +19,7 @@ mod answer;
 mod forward;
 mod headers;
 mod mask;
+mod pkcs12;
 mod proxy;
 mod tls;
 mod url;

@@ -13,7 +13,10 @@ use rustls::{
 };
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsProvider};
 
-use super::error::{ClientError, FileProblem, Flag};
+use super::{
+    error::{ClientError, FileProblem, Flag},
+    pkcs12,
+};
 use crate::{
     config::settings::{self, Identity},
     pem::{self, PemError},
@@ -75,8 +78,13 @@ fn extra_roots(file: &Path) -> Result<Vec<CertificateDer<'static>>, ClientError>
 
 fn identity(given: &Identity, provider: &Arc<CryptoProvider>) -> Result<ClientCert, ClientError> {
     match given {
-        Identity::Pkcs12 { file, .. } => {
-            Err(ClientError::Pkcs12NotBuiltIn { flag: PKCS12, file: file.clone() })
+        Identity::Pkcs12 { file, passphrase } => {
+            let archive = std::fs::read(file);
+            let archive =
+                archive.map_err(|error| wrong(PKCS12, file, FileProblem::NoArchive(error.to_string())))?;
+            pkcs12::read(&archive, passphrase)
+                .and_then(|(chain, key)| checked(chain, key, provider))
+                .map_err(|problem| wrong(PKCS12, file, problem))
         }
         Identity::Pkcs8 { certificate_file, key_file } => {
             let (chain, _) = read_pem(PKCS8_CHAIN, certificate_file)?;
@@ -121,9 +129,9 @@ fn owned(certificate: &CertificateDer<'_>) -> Certificate<'static> {
 }
 
 /// One private key, as rustls and as the HTTP client want it.
-struct Key {
-    der: PrivateKeyDer<'static>,
-    for_agent: PrivateKey<'static>,
+pub(super) struct Key {
+    pub(super) der: PrivateKeyDer<'static>,
+    pub(super) for_agent: PrivateKey<'static>,
 }
 
 type PemContents = (Vec<CertificateDer<'static>>, Option<Key>);
