@@ -137,3 +137,17 @@ fn draining_ends_idle_connections_and_waits_for_busy_ones() {
     assert!(rest.len() > 6_000_000, "{}", rest.len());
     assert_eq!(scene.brink.wait(), Some(0));
 }
+
+#[test]
+fn an_idle_session_is_small() {
+    const SESSIONS: u64 = 400;
+    let scene = Scene::new(document(100_000), &[]);
+    // What is needed once is there before the first look.
+    let mut first: Vec<_> = (0..20).map(|_| scene.https()).collect();
+    first.iter_mut().for_each(|client| assert_eq!(client.exchange(get("")).status, 200));
+    let before = scene.rss_kb();
+    let mut clients: Vec<_> = (0..SESSIONS).map(|_| scene.https()).collect();
+    clients.iter_mut().for_each(|client| assert_eq!(client.exchange(get("")).status, 200));
+    let each = (scene.rss_kb() - before) * 1024 / SESSIONS;
+    assert!(each < 14 << 10, "{each} bytes per session");
+}
