@@ -1,11 +1,7 @@
 //! TLS ports on real rings and sockets: beside plain ones, deadlines, counters, replaced certificates, draining.
 //!
 //! Needs io_uring. Where the host refuses it the tests say so and pass, unless `CI` is set.
-#![expect(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "the clients of these tests are plain threads, no shards"
-)]
+#![expect(clippy::disallowed_types, reason = "the clients of these tests are plain threads, no shards")]
 
 use std::{
     io::{Read, Write},
@@ -220,14 +216,14 @@ fn a_replaced_configuration_is_for_new_connections() {
         https(running.sealed, &trusting_next)
             .is_ok_and(|mut client| last(&mut client, "/").ends_with("port 1"))
     });
-    https(running.sealed, &Arc::new(identity_free(&running.trusting))).expect_err("the old one is gone");
+    https(running.sealed, &Arc::new(forgetful(&running.trusting))).expect_err("the old one is gone");
     assert!(last(&mut kept, "/").ends_with("port 1"));
     assert!(last(&mut connect(running.plain), "/").ends_with("port 0"), "a plain port stays plain");
     assert!(running.pool.drain(PATIENCE));
 }
 
 /// The same trust without the sessions.
-fn identity_free(config: &ClientConfig) -> ClientConfig {
+fn forgetful(config: &ClientConfig) -> ClientConfig {
     let mut config = config.clone();
     config.resumption = rustls::client::Resumption::disabled();
     config
@@ -240,7 +236,7 @@ fn draining_lets_a_handshake_and_its_request_end() {
     let mut idle = https(sealed, &trusting).expect("a handshake");
     let mut silent = connect(sealed);
     let name = ServerName::try_from("localhost").expect("a name");
-    let mut connection = ClientConnection::new(Arc::new(identity_free(&trusting)), name).expect("a client");
+    let mut connection = ClientConnection::new(Arc::new(forgetful(&trusting)), name).expect("a client");
     let mut socket = connect(sealed);
     connection.write_tls(&mut socket).expect("it reads");
     // It answers, so it knows of the handshake.
