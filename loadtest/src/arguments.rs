@@ -29,6 +29,8 @@ pub enum Command {
     Scale(Scale),
     /// Measure memory and CPU of idle connections.
     Idle(Idle),
+    /// Measure what new connections cost, over TCP and over TLS.
+    Handshakes(Handshakes),
     /// Measure the time from start to the first answer.
     Startup(Startup),
     /// Send requests on a fixed schedule and report latencies.
@@ -98,6 +100,9 @@ pub struct Servers {
     /// Another program with the command line of Unleash Edge.
     #[arg(long)]
     pub peer: Option<PathBuf>,
+    /// Ask over HTTPS, with a certificate on ECDSA P-256 made for the run. The bare server stays what it is.
+    #[arg(long)]
+    pub tls: bool,
 }
 
 #[derive(Args, Debug)]
@@ -162,6 +167,25 @@ pub struct Idle {
     /// Document that each connection asks for once.
     #[arg(long, default_value = "large")]
     pub document: Size,
+}
+
+#[derive(Args, Debug)]
+pub struct Handshakes {
+    /// The brink program.
+    #[arg(long)]
+    pub brink: PathBuf,
+    /// Another program with the command line of Unleash Edge.
+    #[arg(long)]
+    pub peer: Option<PathBuf>,
+    /// Seconds for each kind of connection.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+    /// Clients that connect again and again, each a thread.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub clients: u16,
+    /// Core of the servers.
+    #[arg(long, default_value_t = 0)]
+    pub server_core: usize,
 }
 
 #[derive(Args, Debug)]

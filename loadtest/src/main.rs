@@ -13,6 +13,7 @@ mod commands;
 mod compare;
 mod failure;
 mod generate;
+mod handshakes;
 mod http;
 mod idle;
 mod open;
@@ -23,6 +24,7 @@ mod sample;
 mod startup;
 mod storm;
 mod target;
+mod tls;
 mod wrk;
 
 use std::process::ExitCode;
