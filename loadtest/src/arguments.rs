@@ -35,6 +35,8 @@ pub enum Command {
     Startup(Startup),
     /// Send requests on a fixed schedule and report latencies.
     Open(Open),
+    /// Measure what reading the metrics costs those who read and those who are measured.
+    Scrape(Scrape),
     /// Flood an edge with made-up tokens beside valid traffic, and judge what both see.
     Storm(Storm),
 }
@@ -217,6 +219,22 @@ pub struct Open {
     /// `Name: value`, any number of times.
     #[arg(long = "header", short = 'H', value_parser = header)]
     pub headers: Vec<Header>,
+}
+
+#[derive(Args, Debug)]
+pub struct Scrape {
+    /// The brink program.
+    #[arg(long)]
+    pub brink: PathBuf,
+    /// Shards that are asked.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: u16,
+    /// Requests per second meanwhile.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub rate: u32,
+    /// Scrapes under load, and as many without.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub scrapes: u32,
 }
 
 #[derive(Args, Debug)]

@@ -21,7 +21,7 @@ use crate::open::{self, Order};
 use crate::processes::{Launch, Program};
 use crate::sample::Load;
 use crate::target;
-use crate::{handshakes, idle, startup, storm};
+use crate::{handshakes, idle, scrape, startup, storm};
 
 /// Carries a command out. A comparison in which a server failed ends with exit code 2.
 pub fn run(command: Command) -> Result<ExitCode, Failure> {
@@ -34,6 +34,7 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Handshakes(arguments) => handshakes(&arguments)?,
         Command::Startup(arguments) => startup(&arguments)?,
         Command::Open(arguments) => open(arguments)?,
+        Command::Scrape(arguments) => scrape(&arguments)?,
         Command::Storm(arguments) => return storm(&arguments),
     }
     Ok(ExitCode::SUCCESS)
@@ -203,6 +204,16 @@ fn open(arguments: arguments::Open) -> Result<(), Failure> {
     };
     println!("{}", open::run(&order)?);
     Ok(())
+}
+
+fn scrape(arguments: &arguments::Scrape) -> Result<(), Failure> {
+    let workers = usize::from(arguments.workers);
+    let launch = Launch { program: Program::Brink, path: arguments.brink.clone(), workers, tls: false };
+    with_document(Size::Small, |document| {
+        let (rate, scrapes) = (arguments.rate, arguments.scrapes);
+        println!("{}", scrape::measure(&scrape::Reading { launch: &launch, document, rate, scrapes })?);
+        Ok(())
+    })
 }
 
 fn storm(arguments: &arguments::Storm) -> Result<ExitCode, Failure> {

@@ -21,6 +21,7 @@ mod poll;
 mod probe;
 mod processes;
 mod sample;
+mod scrape;
 mod startup;
 mod storm;
 mod target;
