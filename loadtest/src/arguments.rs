@@ -29,10 +29,14 @@ pub enum Command {
     Scale(Scale),
     /// Measure memory and CPU of idle connections.
     Idle(Idle),
+    /// Measure what new connections cost, over TCP and over TLS.
+    Handshakes(Handshakes),
     /// Measure the time from start to the first answer.
     Startup(Startup),
     /// Send requests on a fixed schedule and report latencies.
     Open(Open),
+    /// Measure what reading the metrics costs those who read and those who are measured.
+    Scrape(Scrape),
     /// Flood an edge with made-up tokens beside valid traffic, and judge what both see.
     Storm(Storm),
 }
@@ -98,6 +102,9 @@ pub struct Servers {
     /// Another program with the command line of Unleash Edge.
     #[arg(long)]
     pub peer: Option<PathBuf>,
+    /// Ask over HTTPS, with a certificate on ECDSA P-256 made for the run. The bare server stays what it is.
+    #[arg(long)]
+    pub tls: bool,
 }
 
 #[derive(Args, Debug)]
@@ -165,6 +172,25 @@ pub struct Idle {
 }
 
 #[derive(Args, Debug)]
+pub struct Handshakes {
+    /// The brink program.
+    #[arg(long)]
+    pub brink: PathBuf,
+    /// Another program with the command line of Unleash Edge.
+    #[arg(long)]
+    pub peer: Option<PathBuf>,
+    /// Seconds for each kind of connection.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+    /// Clients that connect again and again, each a thread.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub clients: u16,
+    /// Core of the servers.
+    #[arg(long, default_value_t = 0)]
+    pub server_core: usize,
+}
+
+#[derive(Args, Debug)]
 pub struct Startup {
     #[command(flatten)]
     pub servers: Servers,
@@ -193,6 +219,22 @@ pub struct Open {
     /// `Name: value`, any number of times.
     #[arg(long = "header", short = 'H', value_parser = header)]
     pub headers: Vec<Header>,
+}
+
+#[derive(Args, Debug)]
+pub struct Scrape {
+    /// The brink program.
+    #[arg(long)]
+    pub brink: PathBuf,
+    /// Shards that are asked.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: u16,
+    /// Requests per second meanwhile.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub rate: u32,
+    /// Scrapes under load, and as many without.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub scrapes: u32,
 }
 
 #[derive(Args, Debug)]

@@ -21,7 +21,7 @@ use crate::open::{self, Order};
 use crate::processes::{Launch, Program};
 use crate::sample::Load;
 use crate::target;
-use crate::{idle, startup, storm};
+use crate::{handshakes, idle, scrape, startup, storm};
 
 /// Carries a command out. A comparison in which a server failed ends with exit code 2.
 pub fn run(command: Command) -> Result<ExitCode, Failure> {
@@ -31,8 +31,10 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Compare(arguments) => return compare(&arguments),
         Command::Scale(arguments) => return scale(&arguments),
         Command::Idle(arguments) => idle(&arguments)?,
+        Command::Handshakes(arguments) => handshakes(&arguments)?,
         Command::Startup(arguments) => startup(&arguments)?,
         Command::Open(arguments) => open(arguments)?,
+        Command::Scrape(arguments) => scrape(&arguments)?,
         Command::Storm(arguments) => return storm(&arguments),
     }
     Ok(ExitCode::SUCCESS)
@@ -95,7 +97,8 @@ fn compare(arguments: &arguments::Compare) -> Result<ExitCode, Failure> {
 /// Nothing is pinned here: two workers and two threads of wrk share two cores, so requests per
 /// second say little and CPU per request is the figure to look at.
 fn scale(arguments: &arguments::Scale) -> Result<ExitCode, Failure> {
-    let launch = |workers| Launch { program: Program::Brink, path: arguments.brink.clone(), workers };
+    let launch =
+        |workers| Launch { program: Program::Brink, path: arguments.brink.clone(), workers, tls: false };
     let comparison = Comparison {
         launches: vec![launch(1), launch(2)],
         documents: plans(&arguments.documents),
@@ -128,9 +131,28 @@ fn plans(sizes: &[Size]) -> Vec<&'static Plan> {
 }
 
 fn launches(servers: &Servers) -> Vec<Launch> {
-    let launch = |program, path: &PathBuf| Launch { program, path: path.clone(), workers: 1 };
-    let brink = std::iter::once(launch(Program::Brink, &servers.brink));
-    brink.chain(servers.peer.as_ref().map(|path| launch(Program::Peer, path))).collect()
+    programs(&servers.brink, servers.peer.as_ref(), servers.tls)
+}
+
+fn programs(brink: &Path, peer: Option<&PathBuf>, tls: bool) -> Vec<Launch> {
+    let launch = |program, path: &Path| Launch { program, path: path.to_owned(), workers: 1, tls };
+    let brink = std::iter::once(launch(Program::Brink, brink));
+    brink.chain(peer.map(|path| launch(Program::Peer, path))).collect()
+}
+
+fn handshakes(arguments: &arguments::Handshakes) -> Result<(), Failure> {
+    let load = handshakes::Load {
+        seconds: arguments.seconds,
+        clients: usize::from(arguments.clients),
+        server_core: arguments.server_core,
+    };
+    with_document(Size::Small, |document| {
+        let launches = |tls| programs(&arguments.brink, arguments.peer.as_ref(), tls);
+        [launches(false), launches(true)].concat().iter().try_for_each(|launch| {
+            handshakes::measure(launch, document, &load)?.iter().for_each(|outcome| println!("{outcome}"));
+            Ok(())
+        })
+    })
 }
 
 fn conclude(report: &Report, json: Option<&Path>) -> Result<ExitCode, Failure> {
@@ -182,6 +204,16 @@ fn open(arguments: arguments::Open) -> Result<(), Failure> {
     };
     println!("{}", open::run(&order)?);
     Ok(())
+}
+
+fn scrape(arguments: &arguments::Scrape) -> Result<(), Failure> {
+    let workers = usize::from(arguments.workers);
+    let launch = Launch { program: Program::Brink, path: arguments.brink.clone(), workers, tls: false };
+    with_document(Size::Small, |document| {
+        let (rate, scrapes) = (arguments.rate, arguments.scrapes);
+        println!("{}", scrape::measure(&scrape::Reading { launch: &launch, document, rate, scrapes })?);
+        Ok(())
+    })
 }
 
 fn storm(arguments: &arguments::Storm) -> Result<ExitCode, Failure> {

@@ -58,7 +58,7 @@ pub fn measure(weather: &Weather) -> Result<Outcome, Failure> {
     let upstream = Upstream::start(weather.upstream_takes).map_err(Failure::io("start an upstream"))?;
     let server = Server::start_edge(&weather.brink, weather.workers, &upstream.url())?;
     let valid = || Order {
-        target: server.address(),
+        target: server.endpoint().address,
         request: Request::new("/api/client/features").with("Authorization", TOKEN_CLIENT),
         fresh: false,
         rate: weather.valid_rate,

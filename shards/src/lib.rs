@@ -23,6 +23,7 @@ pub mod cpu;
 mod driver;
 pub mod http;
 mod limits;
+mod link;
 mod listener;
 pub mod loopback;
 mod mailbox;
@@ -35,13 +36,17 @@ mod shard;
 mod slots;
 mod stats;
 mod ticket;
+mod tls;
+#[cfg(test)]
+mod tls_tests;
 mod turns;
 mod wheel;
 
+pub use link::Transport;
 pub use listener::{ListenError, bind};
 pub use mailbox::Broadcast;
 pub use output::Shared;
-pub use pool::{Ended, PoolConfig, ShardPool, StartError};
+pub use pool::{Ended, PoolConfig, Port, ShardPool, StartError};
 pub use service::{
     Answered, Attempt, Body, Call, Now, Origin, Outcome, Reply, Request, RequestBody, Service, Unfinished,
 };

@@ -6,6 +6,23 @@ use std::time::Duration;
 /// Larger reads gain nothing: a request head is 16 KiB at most and bodies are appended as they come.
 pub const SCRATCH_BYTES: usize = 64 << 10;
 
+/// One receive of records, shared like [`SCRATCH_BYTES`]. What it completes must fit in there: itself, and the record
+/// that was incomplete before.
+pub const TLS_SCRATCH_BYTES: usize = 32 << 10;
+
+/// The longest record as received (RFC 8446 section 5.2, RFC 5246 section 6.2.3).
+const TLS_RECORD_BYTES_MAX: usize = (16 << 10) + (2 << 10) + 5;
+
+/// Sealed and not taken by the socket, per connection: four full records, so that one gathered send is worth its
+/// price, while a slow reader of a large answer ties down no more than that. The rest stays the shared body.
+pub const TLS_SEND_BYTES_MAX: usize = 64 << 10;
+
+/// Receives without any content before the shard's other work runs: a handshake takes one or two.
+pub const TLS_RECEIVES_MAX: usize = 4;
+
+/// Receives, each of up to [`SCRATCH_BYTES`], that are dropped when a connection is closed; see `Tls::part`.
+pub const TLS_DISCARDS_MAX: usize = 2;
+
 /// Answers of pipelined requests are gathered up to this size before they are sent.
 pub const COALESCE_BYTES_MAX: usize = 64 << 10;
 
@@ -53,6 +70,7 @@ pub const DESCRIPTORS_RESERVED: u64 = 256;
 /// reader than 64 KiB per second is cut off.
 pub const SEND_BYTES_PER_SECOND_MIN: usize = 64 << 10;
 
+const _: () = assert!(TLS_SCRATCH_BYTES + TLS_RECORD_BYTES_MAX <= SCRATCH_BYTES);
 const _: () = assert!(COPY_BODY_BYTES_MAX < COALESCE_BYTES_MAX);
 const _: () = assert!(LATE_CONNECTIONS_MAX >= BACKLOG as usize);
 const _: () = assert!(OUTPUT_KEPT_BYTES_MAX > 2 * COALESCE_BYTES_MAX);

@@ -11,11 +11,13 @@ use std::{
 
 use crate::{
     connection::{Activity, Connection, Host, Step},
-    driver::{Driver, Sock},
+    driver::Driver,
     limits::{LINGER, LINGER_BYTES_MAX, ROUNDS_PER_POLL_MAX, SEND_BYTES_PER_SECOND_MIN, TICK, WORK},
+    link::{Link, Received},
     output::Unsent,
     service::{Attempt, Origin, Service},
     shard::Shard,
+    tls::Handshake,
 };
 
 /// How long a connection may take for each part of its life.
@@ -48,7 +50,7 @@ enum Timer {
 
 pub struct Session<D: Driver, S: Service> {
     shard: Rc<Shard<S>>,
-    socket: D::Sock,
+    link: Link<D::Sock>,
     slot: usize,
     origin: Origin,
     connection: Connection,
@@ -63,11 +65,11 @@ pub struct Session<D: Driver, S: Service> {
 }
 
 impl<D: Driver, S: Service> Session<D, S> {
-    pub fn new(shard: Rc<Shard<S>>, socket: D::Sock, slot: usize, origin: Origin) -> Self {
+    pub fn new(shard: Rc<Shard<S>>, link: Link<D::Sock>, slot: usize, origin: Origin) -> Self {
         shard.stats.open.set(shard.slots.borrow().len() as u64);
         let session = Self {
             shard,
-            socket,
+            link,
             slot,
             origin,
             connection: Connection::default(),
@@ -84,6 +86,12 @@ impl<D: Driver, S: Service> Session<D, S> {
 
     /// Runs until the connection is over.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.poll_steps(cx));
+        self.link.part(&mut self.shard.scratch.borrow_mut());
+        Poll::Ready(())
+    }
+
+    fn poll_steps(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.shard.slots.borrow_mut().park(self.slot, cx.waker()) && self.expired() {
             return Poll::Ready(());
         }
@@ -122,40 +130,60 @@ impl<D: Driver, S: Service> Session<D, S> {
 
     /// Sends what is left of earlier answers.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ()>> {
+        let flushed = self.poll_send(cx);
+        if flushed.is_pending() {
+            self.keep_deadline();
+        }
+        flushed
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ()>> {
         while let Some(unsent) = &mut self.unsent {
             if unsent.len() == 0 {
                 self.unsent = None;
                 break;
             }
-            match self.socket.poll_send(cx, unsent.next()) {
-                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(())),
-                Poll::Ready(Ok(count)) => unsent.sent(count),
-                Poll::Pending => {
-                    self.keep_deadline();
-                    return Poll::Pending;
-                }
+            match ready!(self.link.poll_send(cx, unsent.next())) {
+                Ok(0) | Err(_) => return Poll::Ready(Err(())),
+                Ok(count) => unsent.sent(count),
             }
         }
-        Poll::Ready(Ok(()))
+        self.link.poll_flush(cx).map_err(|_| ())
+    }
+
+    /// Earlier answers have not left entirely.
+    fn is_sending(&self) -> bool {
+        self.unsent.is_some() || self.link.is_sending()
     }
 
     /// True if the connection is over.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let shard = Rc::clone(&self.shard);
         let mut scratch = shard.scratch.borrow_mut();
-        let received = match self.socket.poll_recv(cx, &mut scratch) {
+        let received = match self.link.poll_recv(cx, &mut scratch) {
             // A request may have come that the ring has not told of; only if none has, the connection is over.
             Poll::Pending if shard.drain.is_set() && self.connection.activity() == Activity::Idle => {
-                self.socket.try_recv(&mut scratch)
+                self.link.recv_last(cx, &mut scratch)
             }
-            received => ready!(received),
+            received => received,
         };
-        match received {
-            Ok(0) | Err(_) => Poll::Ready(true),
-            Ok(count) => {
-                self.advance(scratch.get(..count).unwrap_or(&[]));
-                Poll::Ready(false)
-            }
+        self.count_handshake();
+        match ready!(received) {
+            Received::Ended => return Poll::Ready(true),
+            // The alert is sent before that, and the peer should be able to read it.
+            Received::Broken => self.step = Step::Close { linger: true },
+            Received::Bytes(count) => self.advance(scratch.plain.get(..count).unwrap_or(&[])),
+        }
+        Poll::Ready(false)
+    }
+
+    fn count_handshake(&mut self) {
+        let stats = &self.shard.stats;
+        match self.link.take_news() {
+            None => {}
+            Some(Handshake::Full) => stats.tls_full.increment(),
+            Some(Handshake::Resumed) => stats.tls_resumed.increment(),
+            Some(Handshake::Failed) => stats.tls_failed.increment(),
         }
     }
 
@@ -199,7 +227,7 @@ impl<D: Driver, S: Service> Session<D, S> {
             clock: Instant::now,
         };
         self.step = step(&mut self.connection, &mut host);
-        match output.send_with(|parts| self.socket.try_send(parts)) {
+        match output.send_with(|parts| self.link.try_send(parts)) {
             Ok(unsent) => self.unsent = unsent,
             // The peer is gone: nothing more can be said to it.
             Err(_) => self.step = Step::Close { linger: false },
@@ -208,13 +236,13 @@ impl<D: Driver, S: Service> Session<D, S> {
 
     /// A deadline has passed. True if that ends the connection.
     fn expired(&mut self) -> bool {
-        let waiting = self.unsent.is_none() && matches!(self.timer.0, Timer::Wait);
+        let waiting = !self.is_sending() && matches!(self.timer.0, Timer::Wait);
         if waiting {
             self.resume(Attempt::TimedOut);
             return false;
         }
         self.shard.stats.timed_out.increment();
-        if self.unsent.is_none() && self.timer.0 == Timer::Body {
+        if !self.is_sending() && self.timer.0 == Timer::Body {
             self.with_host(|connection, host| connection.refuse_slow_body(host));
             return false;
         }
@@ -225,18 +253,23 @@ impl<D: Driver, S: Service> Session<D, S> {
     fn keep_deadline(&mut self) {
         let timeouts = &self.shard.config.timeouts;
         let requests = self.connection.requests;
-        let (timer, limit) = match (&self.unsent, self.step, self.connection.activity()) {
-            (Some(unsent), ..) => {
-                let seconds = unsent.len() / SEND_BYTES_PER_SECOND_MIN;
+        let (timer, limit) = match (self.step, self.connection.activity()) {
+            // A handshake is part of the time to the first byte, whatever it sends.
+            (Step::Read, Activity::Idle)
+                if self.timer == (Timer::Fresh, requests) && self.unsent.is_none() =>
+            {
+                return;
+            }
+            _ if self.is_sending() => {
+                let seconds = self.unsent.as_ref().map_or(0, Unsent::len) / SEND_BYTES_PER_SECOND_MIN;
                 (Timer::Send, timeouts.send + Duration::from_secs(seconds as u64))
             }
-            (None, Step::Wait(_, limit), _) => (Timer::Wait, limit),
-            (None, Step::Yield, _) => (Timer::Work, WORK),
-            (None, Step::Close { .. }, _) => (Timer::Linger, LINGER),
-            (None, _, Activity::Head) => (Timer::Head, timeouts.request.unwrap_or(timeouts.head)),
-            (None, _, Activity::Body) => (Timer::Body, timeouts.request.unwrap_or(timeouts.body)),
-            (None, ..) if self.timer == (Timer::Fresh, requests) => return,
-            (None, ..) => (Timer::Idle, timeouts.idle),
+            (Step::Wait(_, limit), _) => (Timer::Wait, limit),
+            (Step::Yield, _) => (Timer::Work, WORK),
+            (Step::Close { .. }, _) => (Timer::Linger, LINGER),
+            (_, Activity::Head) => (Timer::Head, timeouts.request.unwrap_or(timeouts.head)),
+            (_, Activity::Body) => (Timer::Body, timeouts.request.unwrap_or(timeouts.body)),
+            _ => (Timer::Idle, timeouts.idle),
         };
         let was = std::mem::replace(&mut self.timer, (timer, requests));
         let whole_request = timeouts.request.is_some();
@@ -256,13 +289,13 @@ impl<D: Driver, S: Service> Session<D, S> {
     /// Ends our half and drops what still comes, so that the last answer is not lost to a reset.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.half_closed {
-            let _ = ready!(self.socket.poll_shutdown(cx));
+            let _ = ready!(self.link.poll_shutdown(cx));
             self.half_closed = true;
         }
         let shard = Rc::clone(&self.shard);
         let mut scratch = shard.scratch.borrow_mut();
         for _ in 0..ROUNDS_PER_POLL_MAX {
-            match ready!(self.socket.poll_recv(cx, &mut scratch)) {
+            match ready!(self.link.poll_discard(cx, &mut scratch)) {
                 Ok(0) | Err(_) => return Poll::Ready(()),
                 Ok(count) => self.lingered += count,
             }

@@ -15,12 +15,14 @@ use std::{
 };
 
 use futures_lite::FutureExt;
+use rustls::ServerConfig;
 use socket2::SockRef;
 
 use crate::{
     driver::{Driver, Sock},
     http::date::DateCache,
-    limits::{ACCEPT_PAUSE, LATE_CONNECTIONS_MAX, SCRATCH_BYTES, TICK},
+    limits::{ACCEPT_PAUSE, LATE_CONNECTIONS_MAX, TICK},
+    link::{Link, Scratch, Transport},
     mailbox::{Mailbox, Order},
     output::Output,
     service::{Now, Origin, Service},
@@ -47,7 +49,9 @@ pub struct Shard<S: Service> {
     pub tickets: RefCell<Board<S::Answer>>,
     pub turns: RefCell<Turns>,
     pub output: RefCell<Output>,
-    pub scratch: RefCell<Box<[u8]>>,
+    pub scratch: RefCell<Scratch>,
+    /// Of each port, by its index. Replaced by the mailbox task.
+    transports: RefCell<Vec<Transport>>,
     pub date: RefCell<DateCache>,
     pub slots: RefCell<Slots>,
     pub stats: Arc<Stats>,
@@ -64,14 +68,15 @@ pub struct Shard<S: Service> {
 }
 
 impl<S: Service> Shard<S> {
-    pub fn new(config: ShardConfig, service: S, stats: Arc<Stats>) -> Self {
+    pub fn new(config: ShardConfig, transports: Vec<Transport>, service: S, stats: Arc<Stats>) -> Self {
         Self {
             config,
             service: RefCell::new(service),
             tickets: RefCell::default(),
             turns: RefCell::default(),
             output: RefCell::default(),
-            scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
+            scratch: RefCell::new(Scratch::new(transports.iter().any(Transport::is_tls))),
+            transports: RefCell::new(transports),
             date: RefCell::new(DateCache::new(since_1970().as_secs())),
             slots: RefCell::default(),
             stats,
@@ -101,12 +106,24 @@ impl<S: Service> Shard<S> {
                 self.tickets.borrow_mut().answer(ticket, answer);
             }
             Order::Notice(notice) => self.service.borrow_mut().told(notice),
+            Order::Tls(config) => self.replace_tls(&config),
             Order::AnnounceStop => self.service.borrow_mut().announce_stop(),
             Order::Drain(deadline) => {
                 self.drain_deadline.set(Some(deadline));
                 self.drain.set();
                 self.slots.borrow().wake_all();
             }
+        }
+    }
+
+    /// `None` if its TLS configuration can make no connections, which checked ones can.
+    fn link<K: Sock>(&self, socket: K, port: usize) -> Option<Link<K>> {
+        Link::new(socket, self.transports.borrow().get(port)?).ok()
+    }
+
+    fn replace_tls(&self, config: &Arc<ServerConfig>) {
+        for transport in self.transports.borrow_mut().iter_mut().filter(|transport| transport.is_tls()) {
+            *transport = Transport::Tls(Arc::clone(config));
         }
     }
 
@@ -214,8 +231,13 @@ fn admit<D: Driver, S: Service>(shard: &Rc<Shard<S>>, socket: D::Sock, port: usi
         shard.stats.turned_away.increment();
         return;
     };
+    let Some(link) = shard.link(socket, port) else {
+        shard.stats.tls_failed.increment();
+        shard.slots.borrow_mut().leave(slot);
+        return;
+    };
     shard.stats.accepted.increment();
-    let mut session = Session::<D, S>::new(Rc::clone(shard), socket, slot, Origin { peer, port });
+    let mut session = Session::<D, S>::new(Rc::clone(shard), link, slot, Origin { peer, port });
     let shard = Rc::clone(shard);
     D::spawn(async move {
         let run = AssertUnwindSafe(poll_fn(|cx| session.poll(cx))).catch_unwind();
