@@ -24,6 +24,8 @@ pub mod cpu;
 mod driver;
 mod fan_out;
 mod feed;
+#[cfg(test)]
+mod feed_tests;
 mod frame;
 pub mod http;
 mod limits;
