@@ -218,6 +218,7 @@ pub(crate) struct Source {
     last_chunk_sent: bool,
     /// Frames sent entirely; tells one from the next.
     completed: u64,
+    sent_bytes: u64,
 }
 
 /// Opens a stream.
@@ -238,8 +239,14 @@ pub(crate) fn open(
         queue.append(frame);
     }
     fan_out.opened();
-    let source =
-        Source { queue: Rc::clone(&queue), chunked, offset: 0, last_chunk_sent: false, completed: 0 };
+    let source = Source {
+        queue: Rc::clone(&queue),
+        chunked,
+        offset: 0,
+        last_chunk_sent: false,
+        completed: 0,
+        sent_bytes: 0,
+    };
     (Feed(queue), source)
 }
 
@@ -285,6 +292,11 @@ impl Source {
         self.completed
     }
 
+    /// So far, framing included.
+    pub fn sent_bytes(&self) -> u64 {
+        self.sent_bytes
+    }
+
     /// Hands what is to be sent to `send`, gathered as far as one call takes it, and notes how much of it was taken.
     pub fn send_with(&mut self, send: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<usize> {
         let sent = {
@@ -323,6 +335,7 @@ impl Source {
 
     fn sent(&mut self, count: usize) {
         self.offset += count;
+        self.sent_bytes += count as u64;
         loop {
             let first = self.queue.frames.borrow().front().map(|frame| frame.wire_len(self.chunked));
             match first {

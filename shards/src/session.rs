@@ -82,6 +82,9 @@ pub struct Session<D: Driver, S: Service> {
     turn: Option<u64>,
     /// The running deadline, and the count of requests, or of frames, when it was set.
     timer: (Timer, u64),
+    /// Of the frame that the socket does not take: what had been sent of the stream when its deadline was set, and when
+    /// all of the frame must be.
+    frame: (u64, u64),
     /// Bytes received that nobody looked at.
     discarded: usize,
     half_closed: bool,
@@ -102,6 +105,7 @@ impl<D: Driver, S: Service> Session<D, S> {
             unsent: None,
             turn: None,
             timer: (Timer::Fresh, 0),
+            frame: (0, 0),
             discarded: 0,
             half_closed: false,
             broken_off: false,
@@ -360,6 +364,9 @@ impl<D: Driver, S: Service> Session<D, S> {
             self.resume(Attempt::TimedOut);
             return false;
         }
+        if self.step == Step::Stream && self.makes_progress() {
+            return false;
+        }
         self.shard.stats.timed_out.increment();
         if self.step == Step::Stream {
             self.shard.stats.streams_slow.increment();
@@ -403,7 +410,8 @@ impl<D: Driver, S: Service> Session<D, S> {
         }
     }
 
-    /// While the socket does not take a frame: the time of an answer, for each frame again. Else none.
+    /// While the socket does not take a frame: the time of an answer, for each frame again, and something must be taken
+    /// all the time. Else none.
     fn keep_stream_deadline(&mut self) {
         let Some(source) = self.connection.source() else { return };
         let unsent = self.unsent.as_ref().map_or(0, Unsent::len) + source.unsent_bytes();
@@ -418,15 +426,33 @@ impl<D: Driver, S: Service> Session<D, S> {
         if timer.0 == Timer::Stream {
             self.shard.slots.borrow_mut().clear_deadline(self.slot);
         } else {
-            let seconds = unsent / SEND_BYTES_PER_SECOND_MIN;
-            self.set_deadline(self.shard.config.timeouts.send + Duration::from_secs(seconds as u64));
+            let seconds = Duration::from_secs((unsent / SEND_BYTES_PER_SECOND_MIN) as u64);
+            let limit = self.shard.config.timeouts.send;
+            self.frame =
+                (source.sent_bytes(), self.shard.now_ms.get().saturating_add(millis(limit + seconds)));
+            self.set_deadline(limit);
         }
+    }
+
+    /// The time of a stream's reader has passed. If it has taken something meanwhile, it gets the same time again, up to
+    /// that of the whole frame.
+    fn makes_progress(&mut self) -> bool {
+        if self.timer.0 != Timer::Frame {
+            return true;
+        }
+        let Some(source) = self.connection.source() else { return false };
+        let (sent, frame_deadline_ms) = self.frame;
+        if source.sent_bytes() == sent || self.shard.now_ms.get() >= frame_deadline_ms {
+            return false;
+        }
+        self.frame.0 = source.sent_bytes();
+        self.set_deadline(self.shard.config.timeouts.send);
+        true
     }
 
     /// The last tick may be a whole tick ago: counted from there alone the deadline would come early.
     fn set_deadline(&self, limit: Duration) {
-        let limit_ms = u64::try_from(limit.saturating_add(TICK).as_millis()).unwrap_or(u64::MAX);
-        let deadline_ms = self.shard.now_ms.get().saturating_add(limit_ms);
+        let deadline_ms = self.shard.now_ms.get().saturating_add(millis(limit.saturating_add(TICK)));
         self.shard.slots.borrow_mut().set_deadline(self.slot, deadline_ms);
     }
 
@@ -459,6 +485,10 @@ impl<D: Driver, S: Service> Drop for Session<D, S> {
         slots.leave(self.slot);
         self.shard.stats.open.set(slots.len() as u64);
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Calls one turn each time the executor has looked after everything else.
