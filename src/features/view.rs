@@ -12,6 +12,7 @@ use super::environment::EnvironmentData;
 use super::etag::Etag;
 use super::fragment::Fragment;
 use crate::tokens::scope::Scope;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Room for the keys and the query around the fragments.
@@ -113,10 +114,25 @@ impl ScopeView {
         Etag::of(out.get(start..).unwrap_or_default())
     }
 
-    /// The features of the scope under such names.
-    pub(super) fn starting_with(&self, prefix: &str) -> impl Iterator<Item = &Arc<Fragment>> {
-        let features = self.environment.starting_with(prefix).iter();
-        features.filter(|feature| is_visible(&self.scope.projects, feature))
+    /// Where the features with such names stand in the body, without brackets. Costs a look at each feature, unless
+    /// the prefix is empty.
+    pub(super) fn place_of(&self, prefix: &str) -> Range<usize> {
+        let (start, end) = (self.lists.features.start + 1, self.lists.features.end - 1);
+        if prefix.is_empty() {
+            return start..end;
+        }
+        // Each with the comma behind it; the last of all has none.
+        let bytes = |features: &[Arc<Fragment>]| {
+            let shown = features.iter().filter(|feature| is_visible(&self.scope.projects, feature));
+            shown.map(|feature| feature.json.len() + 1).sum::<usize>()
+        };
+        let run = self.environment.starting_with(prefix);
+        let before = self.environment.features.partition_point(|feature| *feature.name < *prefix);
+        let start = start + bytes(self.environment.features.get(..before).unwrap_or_default());
+        match bytes(run) {
+            0 => start.min(end)..start.min(end),
+            length => start..start + length - 1,
+        }
     }
 
     /// The feature of this name if the scope sees it (http-api.md 10.2).

@@ -163,25 +163,9 @@ pub fn write_missed(kind: Kind, batches: &[Arc<Batch>], prefix: &str, out: &mut 
 }
 
 impl ScopeView {
-    /// Everything, as one event, around the lists of the body.
-    pub fn hydration(&self, kind: Kind) -> Hydration {
-        Hydration::new(kind, self.changes.token(), &self.lists)
-    }
-
-    /// Everything for a client with a prefix: its features, and all segments of the scope, as later batches have them.
-    pub fn write_hydration_with_prefix(&self, kind: Kind, prefix: &str, out: &mut Vec<u8>) {
-        self.hydration(kind).write_with(
-            |out| {
-                let mut separator = Separator::default();
-                out.push(b'[');
-                for feature in self.starting_with(prefix) {
-                    separator.push(out);
-                    out.extend_from_slice(feature.json.as_bytes());
-                }
-                out.push(b']');
-            },
-            &self.identity,
-            out,
-        );
+    /// Everything a client with this prefix (empty: all) needs, as one event, around the lists of the body: its features, and
+    /// all segments of the scope, as later batches have them.
+    pub fn hydration(&self, kind: Kind, prefix: &str) -> Hydration {
+        Hydration::new(kind, self.changes.token(), self.place_of(prefix), self.lists.segments.clone())
     }
 }

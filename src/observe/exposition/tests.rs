@@ -191,7 +191,7 @@ fn meter(requests: usize) -> Meter {
         ask(&mut meter, Endpoint::Proxy(Evaluation::Enabled), Verb::Post, 200);
     }
     meter.applied(Duration::from_micros(300));
-    meter.stream_opened();
+    meter.streams(1, 1);
     meter
 }
 

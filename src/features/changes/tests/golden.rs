@@ -33,7 +33,7 @@ fn last_message(view: &ScopeView) -> String {
 
 fn hydration(view: &ScopeView, kind: Kind) -> String {
     let mut out = Vec::new();
-    view.hydration(kind).write(&view.identity, &mut out);
+    view.hydration(kind, "").write(&view.identity, &mut out);
     String::from_utf8(out).expect("text")
 }
 
@@ -66,7 +66,7 @@ fn a_hydration_with_a_prefix() {
     let view = series(&["*"], &[(&[CHECKOUT, SEARCH], "40")]);
     for (prefix, features) in [("s", SEARCH), ("x", ""), ("checkout", CHECKOUT)] {
         let mut out = Vec::new();
-        view.write_hydration_with_prefix(Kind::Document, prefix, &mut out);
+        view.hydration(Kind::Document, prefix).write(&view.identity, &mut out);
         let expected = format!(
             r#"{{"events":[{{"type":"hydration","eventId":40,"features":[{features}],"segments":[{EU}]}}]}}"#
         );

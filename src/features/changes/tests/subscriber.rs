@@ -144,7 +144,7 @@ impl Subscriber {
         let mut message = Vec::new();
         match given.and_then(|token| view.changes.since(token)) {
             Some(batches) => _ = write_missed(Kind::Connected, batches, &self.prefix, &mut message),
-            None => view.write_hydration_with_prefix(Kind::Connected, &self.prefix, &mut message),
+            None => view.hydration(Kind::Connected, &self.prefix).write(&view.identity, &mut message),
         }
         self.receive(&message);
         self.position = Some(view.changes.token());
@@ -165,11 +165,7 @@ impl Subscriber {
             }
             None => {
                 let mut message = Vec::new();
-                view.hydration(Kind::Updated).write(&view.identity, &mut message);
-                if !self.prefix.is_empty() {
-                    message.clear();
-                    view.write_hydration_with_prefix(Kind::Updated, &self.prefix, &mut message);
-                }
+                view.hydration(Kind::Updated, &self.prefix).write(&view.identity, &mut message);
                 self.receive(&message);
             }
         }
