@@ -202,7 +202,9 @@ impl Stream {
     /// The next message; fails at the end of the stream.
     #[track_caller]
     pub fn next(&mut self) -> Message {
+        let deadline = Instant::now() + PATIENCE;
         loop {
+            assert!(Instant::now() < deadline, "nothing but keep-alives");
             let message = self.read().expect("the stream goes on");
             if !message.name.is_empty() {
                 return message;
