@@ -90,9 +90,10 @@ pub fn answer(
             Ok(Then::Ends)
         }
         Act::LengthTooShort => send(stream, &[good.head_of(half), good.body].concat()),
-        Act::BadChunks => {
-            send(stream, &[good.head("transfer-encoding: chunked\r\n"), b"zz\r\n\x00\x01{\r\n".into()].concat())
-        }
+        Act::BadChunks => send(
+            stream,
+            &[good.head("transfer-encoding: chunked\r\n"), b"zz\r\n\x00\x01{\r\n".into()].concat(),
+        ),
         Act::EndlessChunks => {
             let chunk = [b"2000\r\n".to_vec(), vec![b' '; 0x2000], b"\r\n".to_vec()].concat();
             send(stream, &good.head("transfer-encoding: chunked\r\n"))?;
@@ -100,7 +101,10 @@ pub fn answer(
         }
         Act::EndlessHead => {
             send(stream, b"HTTP/1.1 200 OK\r\n")?;
-            for_ever(stream, b"x-padding: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n")
+            for_ever(
+                stream,
+                b"x-padding: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n",
+            )
         }
         Act::EndlessInterim => for_ever(stream, b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"),
         Act::Interim => {
@@ -153,9 +157,7 @@ fn whole(act: Act, request: &Request, path: Path, good: Answer) -> Answer {
             gzipped(body)
         }
         Act::GzipBomb => gzipped(bomb().clone()),
-        Act::HugeHead => {
-            Answer::new(200, format!("{json}x-huge: {}\r\n", "y".repeat(1_000_000)), good.body)
-        }
+        Act::HugeHead => Answer::new(200, format!("{json}x-huge: {}\r\n", "y".repeat(1_000_000)), good.body),
         Act::ForgetsStartup => validated(request, |token| token != STARTUP),
         _ => good,
     }

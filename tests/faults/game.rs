@@ -50,12 +50,14 @@ fn variable(name: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 
+/// A lane and what it plays in each round.
+type Hand = (Stage, Vec<Vec<Kind>>);
+
 /// Each kind once per round, where it can be played, in random order.
-fn deal(rounds: u64, random: &mut SmallRng) -> Vec<(Stage, Vec<Kind>)> {
+fn deal(rounds: u64, random: &mut SmallRng) -> Vec<Hand> {
     let has_names = has_namespaces();
     let there = |stage: &Stage| *stage != Stage::Names || has_names;
-    let mut lanes: Vec<(Stage, Vec<Kind>)> =
-        LANES.into_iter().filter(there).map(|stage| (stage, Vec::new())).collect();
+    let mut lanes: Vec<Hand> = LANES.into_iter().filter(there).map(|stage| (stage, Vec::new())).collect();
     for _ in 0..rounds {
         let mut kinds = kinds::all();
         kinds.shuffle(random);
@@ -69,9 +71,9 @@ fn deal(rounds: u64, random: &mut SmallRng) -> Vec<(Stage, Vec<Kind>)> {
                 None => eprintln!("not played, since this host allows no namespaces: {}", kind.name),
             }
         }
-        for ((_, all), mut hand) in lanes.iter_mut().zip(hands) {
+        for ((_, rounds), mut hand) in lanes.iter_mut().zip(hands) {
             hand.shuffle(random);
-            all.append(&mut hand);
+            rounds.push(hand);
         }
     }
     lanes
@@ -81,15 +83,15 @@ fn load(hand: &[Kind]) -> usize {
     hand.iter().map(|kind| if kind.is_long { LONG } else { 1 }).sum()
 }
 
-fn play(lanes: &[(Stage, Vec<Kind>)], seed: u64) -> Vec<Played> {
+fn play(lanes: &[Hand], seed: u64) -> Vec<Played> {
     let certificates = Arc::new(Certificates::new());
     thread::scope(|scope| {
-        let lane = |(at, (stage, kinds)): (u64, &(Stage, Vec<Kind>))| {
-            let (stage, kinds, certificates) = (*stage, kinds.clone(), Arc::clone(&certificates));
+        let mut threads = Vec::new();
+        for (at, (stage, rounds)) in (0..).zip(lanes) {
+            let (stage, certificates) = (*stage, Arc::clone(&certificates));
             let random = SmallRng::seed_from_u64(seed.wrapping_add(at));
-            scope.spawn(move || lane::play(stage, &kinds, &certificates, random))
-        };
-        let threads: Vec<_> = (0..).zip(lanes).map(lane).collect();
+            threads.push(scope.spawn(move || lane::play(stage, rounds, &certificates, random)));
+        }
         threads.into_iter().map(|thread| thread.join().expect("a lane is played to its end")).collect()
     })
 }

@@ -147,8 +147,9 @@ impl Judge {
 
     /// Waits until all watchers have seen this or newer; how long it took.
     pub fn wait_until_all_see(&self, number: u64, longest: Duration) -> Result<Duration, String> {
-        self.wait(longest, |book| book.seen.iter().all(|seen| *seen >= number))
-            .map_err(|book| format!("{number} is not seen everywhere within {longest:?}, but {:?}", book.seen))
+        self.wait(longest, |book| book.seen.iter().all(|seen| *seen >= number)).map_err(|book| {
+            format!("{number} is not seen everywhere within {longest:?}, but {:?}", book.seen)
+        })
     }
 
     /// Waits until someone is refused.

@@ -16,8 +16,15 @@ pub struct Kind {
     pub stage: Option<Stage>,
     pub what: What,
     pub effect: Effect,
-    /// The longest wait that may follow is shared by two of them.
+    /// Upstream asks for a long wait, and gets the longest there is.
     pub is_long: bool,
+}
+
+impl Kind {
+    /// Whether a call may still be under way when the fault has ended, and fail of it later.
+    pub fn hangs(&self) -> bool {
+        matches!(&self.effect, Effect::Trouble(texts) if texts.iter().any(|text| text == TOO_LATE))
+    }
 }
 
 /// What goes wrong.
@@ -104,7 +111,10 @@ fn connections() -> Vec<Kind> {
         on(Stage::Tls, line("certificate of another host", Line::Shows(Shown::OfAnotherHost), &["TLS"])),
         on(Stage::Tunnel, line("certificate of a stranger", Line::Shows(Shown::OfAStranger), &["TLS"])),
         on(Stage::Tls, line("cut in the handshake", Line::CutInHandshake, CLOSED)),
-        on(Stage::Tls, line("silent in the handshake", Line::SilentInHandshake, &[TOO_LATE, "no connection within"])),
+        on(
+            Stage::Tls,
+            line("silent in the handshake", Line::SilentInHandshake, &[TOO_LATE, "no connection within"]),
+        ),
         on(Stage::Tls, line("plain HTTP instead of TLS", Line::Plaintext, &["TLS"])),
         on(Stage::Forward, line("proxy gone", Line::Refused, &["connection refused"])),
         on(Stage::Tunnel, line("proxy of a tunnel gone", Line::Refused, &["connection refused"])),
@@ -132,13 +142,21 @@ fn transport() -> Vec<Kind> {
         everywhere("chunks that are none", Act::BadChunks, &["unreadable body", "not an HTTP answer"]),
         everywhere("chunks without end", Act::EndlessChunks, &[TOO_LATE, "more than"]),
         everywhere("rubbish as status line", Act::Raw(b"\x16\x03\x01 what?\r\n\r\n"), bad_head),
-        everywhere("status that is no number", Act::Raw(b"HTTP/1.1 2OO OK\r\ncontent-length: 0\r\n\r\n"), bad_head),
+        everywhere(
+            "status that is no number",
+            Act::Raw(b"HTTP/1.1 2OO OK\r\ncontent-length: 0\r\n\r\n"),
+            bad_head,
+        ),
         everywhere("HTTP/0.9", Act::Raw(b"{\"version\":2,\"features\":[]}"), bad_head),
         everywhere("SMTP", Act::Raw(b"220 mail.example ESMTP ready\r\n"), bad_head),
         everywhere("head without end", Act::EndlessHead, &[TOO_LATE, "not an HTTP answer"]),
         everywhere("head of 1 MB", Act::HugeHead, NOT_HTTP),
         kind("300 interim answers", Fault::everywhere(Act::Interim), Effect::None),
-        everywhere("interim answers without end", Act::EndlessInterim, &[TOO_LATE, "not an HTTP answer", "103"]),
+        everywhere(
+            "interim answers without end",
+            Act::EndlessInterim,
+            &[TOO_LATE, "not an HTTP answer", "103"],
+        ),
         kind("an answer more than asked for", Fault::everywhere(Act::AnswersTwice), Effect::None),
     ]
 }
@@ -155,12 +173,20 @@ fn bodies() -> Vec<Kind> {
         answer("features that are none", r#"{"version":2,"features":{"not":"a list"}}"#),
         answer("an empty body", ""),
         answer("not UTF-8 by its escapes", r#"{"version":2,"features":[{"name":"\ud800","enabled":true}]}"#),
-        everywhere("a page with 200", Act::Answer(200, "content-type: text/html\r\n", "<!doctype html><title>Log in"), ODD),
+        everywhere(
+            "a page with 200",
+            Act::Answer(200, "content-type: text/html\r\n", "<!doctype html><title>Log in"),
+            ODD,
+        ),
         everywhere("204", Act::Answer(204, "", ""), ODD),
         everywhere("206", Act::Answer(206, json, r#"{"version":2,"features":["#), ODD),
         everywhere("compressed and cut", Act::CutGzip, &["unreadable body"]),
         everywhere("compressed and damaged", Act::DamagedGzip, &["unreadable body"]),
-        everywhere("compressed in an unknown way", Act::Answer(200, "content-encoding: lzma\r\n", "?"), &["unreadable body"]),
+        everywhere(
+            "compressed in an unknown way",
+            Act::Answer(200, "content-encoding: lzma\r\n", "?"),
+            &["unreadable body"],
+        ),
         everywhere("64 MiB when decompressed", Act::GzipBomb, &["more than", TOO_LATE]),
         everywhere("64 MiB announced", Act::HugeLength, &["more than"]),
         kind("no features at all", Fault::of(Act::NoFeatures, Act::Good), Effect::NoFeatures),
@@ -170,7 +196,8 @@ fn bodies() -> Vec<Kind> {
 
 /// Statuses that mean that something is wrong.
 fn statuses() -> Vec<Kind> {
-    let plain = [400, 402, 404, 405, 408, 410, 413, 418, 421, 451, 500, 501, 502, 503, 504, 505, 511, 520, 525, 599];
+    let plain =
+        [400, 402, 404, 405, 408, 410, 413, 418, 421, 451, 500, 501, 502, 503, 504, 505, 511, 520, 525, 599];
     let plain = plain.map(|status| (status, Act::Status(status), String::new()));
     let waits = ["1", "86400", "99999999999999999999", "Wed, 21 Oct 2099 07:28:00 GMT", "soon", "-5"];
     let waits = waits.map(|wait| (429, Act::RetryAfter(429, wait), format!(", to wait {wait}")));
@@ -197,7 +224,11 @@ fn redirects() -> Vec<Kind> {
         everywhere("300", Act::Status(300), &["upstream answered 300"]),
         kind("301 to another path here", Fault::of(Act::Redirect(301, Place::Here), Act::Good), Effect::None),
         kind("304 for ever", Fault::everywhere(Act::NotModified), Effect::Stale),
-        kind("304 without a tag", Fault::of(Act::NotModifiedUnasked, Act::Good), trouble(&["304 although no tag was sent"])),
+        kind(
+            "304 without a tag",
+            Fault::of(Act::NotModifiedUnasked, Act::Good),
+            trouble(&["304 although no tag was sent"]),
+        ),
     ]
 }
 
@@ -243,7 +274,11 @@ fn validations() -> Vec<Kind> {
 
 /// The clock and the names of brink's machine.
 fn surroundings() -> Vec<Kind> {
-    let clock = |name: &str, by, effect| Kind { what: What::Clock(by), stage: Some(Stage::Tls), ..kind(name, Fault::NONE, effect) };
+    let clock = |name: &str, by, effect| Kind {
+        what: What::Clock(by),
+        stage: Some(Stage::Tls),
+        ..kind(name, Fault::NONE, effect)
+    };
     let gone = trouble(&["host name not found", "no connection within"]);
     vec![
         clock("clock set forward", "+3h", Effect::None),

@@ -18,7 +18,7 @@ use crate::{
     judge::{Judge, Tally},
     kinds::{Effect, Kind, What},
     load,
-    stage::{INTERVAL_S, Props, Stage},
+    stage::{CALL, INTERVAL_S, Props, Stage},
     strangers,
     upstream::Upstream,
     world::{BROWSER, CLIENT, STARTUP, World},
@@ -30,7 +30,7 @@ pub const CONVERGED_WITHIN: Duration = Duration::from_secs(INTERVAL_S * 12);
 /// How soon a fault must show.
 const NOTICED_WITHIN: Duration = Duration::from_secs(15);
 
-/// How long a fault goes on after it has shown.
+/// How long a fault goes on after it has shown, in the first round; in each further one so much longer.
 const GOES_ON_MS: std::ops::Range<u64> = 300..1_800;
 
 /// What a fault came to.
@@ -51,8 +51,13 @@ pub struct Played {
     pub failed: Vec<String>,
 }
 
-/// Plays all kinds in this order.
-pub fn play(stage: Stage, kinds: &[Kind], certificates: &Arc<Certificates>, random: SmallRng) -> Played {
+/// Plays all kinds of each round in this order.
+pub fn play(
+    stage: Stage,
+    rounds: &[Vec<Kind>],
+    certificates: &Arc<Certificates>,
+    random: SmallRng,
+) -> Played {
     let judge = Arc::new(Judge::default());
     let world = Arc::new(World::new(&judge));
     let upstream = Upstream::start(&world, certificates, stage.speech());
@@ -65,8 +70,10 @@ pub fn play(stage: Stage, kinds: &[Kind], certificates: &Arc<Certificates>, rand
     thread::scope(|scope| {
         load::start(scope, &brink, &judge, &stop);
         scope.spawn(|| strangers::show_up(&brink, &judge, &stop));
-        for kind in kinds {
-            match lane.turn(kind) {
+        for (round, kind) in
+            (1..).zip(rounds).flat_map(|(round, kinds)| kinds.iter().map(move |kind| (round, kind)))
+        {
+            match lane.turn(kind, round) {
                 Ok(turn) => turns.push(turn),
                 Err(fault) => failed.push(format!("{} ({stage:?}): {fault}", kind.name)),
             }
@@ -96,7 +103,7 @@ struct Lane<'a> {
 }
 
 impl Lane<'_> {
-    fn turn(&mut self, kind: &Kind) -> Result<Turn, String> {
+    fn turn(&mut self, kind: &Kind, round: u64) -> Result<Turn, String> {
         let said = self.brink.log().len();
         self.judge.begin(&kind.name, kind.effect.leave());
         let begun = Instant::now();
@@ -104,10 +111,12 @@ impl Lane<'_> {
         let noticed = self.until_noticed(kind, number, said);
         let noticed_after = begun.elapsed();
         if noticed.is_ok() {
-            thread::sleep(Duration::from_millis(self.random.random_range(GOES_ON_MS)));
+            let goes_on_ms = self.random.random_range(GOES_ON_MS) * round;
+            thread::sleep(Duration::from_millis(goes_on_ms));
         }
         let number = self.end();
-        let converged = self.judge.wait_until_all_see(number, CONVERGED_WITHIN);
+        let call = if kind.hangs() { CALL } else { Duration::ZERO };
+        let converged = self.judge.wait_until_all_see(number, CONVERGED_WITHIN + call);
         self.judge.settle(number);
         let log = || format!("\n{}", self.brink.log().get(said..).unwrap_or_default());
         noticed.map_err(|fault| fault + &log())?;
@@ -119,11 +128,13 @@ impl Lane<'_> {
         let fault = if let What::Upstream(fault) = what { fault } else { Fault::NONE };
         let number = self.upstream.begin(fault);
         match what {
-            What::Upstream(_) => return number,
+            What::Upstream(_) => {}
             What::Clock(shift) => self.props.set_clock(shift),
-            What::NameGone => self.props.set_name(false),
+            What::NameGone => {
+                self.props.set_name(false);
+                self.upstream.cut();
+            }
         }
-        self.upstream.cut();
         number
     }
 
@@ -133,12 +144,16 @@ impl Lane<'_> {
         self.upstream.begin(Fault::NONE)
     }
 
-    fn until_noticed(&mut self, kind: &Kind, number: u64, said: usize) -> Result<(), String> {
+    fn until_noticed(&self, kind: &Kind, number: u64, said: usize) -> Result<(), String> {
+        if let What::Clock(_) = kind.what {
+            self.until("the clock is set", || self.clock_is_set())?;
+            // Only a new connection looks at the clock again.
+            self.upstream.cut();
+        }
         match &kind.effect {
             Effect::Trouble(texts) => self.until_said(texts, said),
             Effect::None | Effect::NoFeatures => {
-                self.judge.wait_until_all_see(number, CONVERGED_WITHIN)?;
-                self.until("the clock is set", || self.clock_is_set(kind.what))
+                self.judge.wait_until_all_see(number, CONVERGED_WITHIN).map(drop)
             }
             Effect::Stale => self.until("features are fetched twice", || self.world.met().features >= 2),
             Effect::Validation => {
@@ -160,8 +175,7 @@ impl Lane<'_> {
     }
 
     /// Whether brink's clock has followed, by the date of its answers.
-    fn clock_is_set(&self, what: What) -> bool {
-        let What::Clock(_) = what else { return true };
+    fn clock_is_set(&self) -> bool {
         let response = self.brink.get("/internal-backstage/health", &[]);
         let date = response.header("date").and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok());
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();

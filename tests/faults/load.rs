@@ -178,6 +178,8 @@ pub fn exchange(
         "POST" => format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()),
         _ => String::new(),
     };
-    let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: {token}\r\n{lines}{length}\r\n");
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: {token}\r\n{lines}{length}\r\n"
+    );
     connection.exchange(head + body)
 }

@@ -9,6 +9,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -19,7 +20,7 @@ use crate::{brink::Brink, certificates::Certificates, upstream::Speech, world::S
 pub const INTERVAL_S: u64 = 1;
 
 /// How long a call to upstream may take.
-const CALL_S: u64 = 2;
+pub const CALL: Duration = Duration::from_secs(2);
 
 /// The name of upstream where names can be spoilt.
 const NAME: &str = "upstream.test";
@@ -73,7 +74,8 @@ impl Props {
     /// Whether the name of upstream means anything.
     pub fn set_name(&self, is_known: bool) {
         // In place: what is bound elsewhere is this very file.
-        let hosts = if is_known { format!("127.0.0.1 localhost {NAME}\n") } else { "127.0.0.1 localhost\n".into() };
+        let hosts =
+            if is_known { format!("127.0.0.1 localhost {NAME}\n") } else { "127.0.0.1 localhost\n".into() };
         fs::write(self.path("hosts"), hosts).expect("a file can be written");
     }
 
@@ -89,7 +91,7 @@ impl Props {
             Stage::Tls => (format!("https://localhost:{port}"), None),
             Stage::Tunnel => ("https://localhost:4242".to_owned(), Some("HTTPS_PROXY")),
         };
-        let (interval, call) = (INTERVAL_S.to_string(), CALL_S.to_string());
+        let (interval, call) = (INTERVAL_S.to_string(), CALL.as_secs().to_string());
         let mut arguments = vec!["--workers", "2", "edge", "-u", &url, "-t", STARTUP];
         for option in ["features-refresh", "token-revalidation", "metrics"] {
             arguments.extend([interval_option(option), &interval]);
@@ -141,7 +143,8 @@ fn interval_option(of: &str) -> &'static str {
 
 /// A command that runs what is appended to it where the files of this folder are those of `/etc`.
 fn namespace(folder: &Path) -> Command {
-    const SCRIPT: &str = r#"for name in hosts nsswitch.conf; do mount --bind "$0/$name" "/etc/$name"; done && exec "$@""#;
+    const SCRIPT: &str =
+        r#"for name in hosts nsswitch.conf; do mount --bind "$0/$name" "/etc/$name"; done && exec "$@""#;
     let mut command = Command::new("unshare");
     command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("NO_COLOR", "1");
     command.args(["--user", "--map-root-user", "--mount", "sh", "-ec", SCRIPT]).arg(folder);
@@ -159,6 +162,6 @@ pub fn has_namespaces() -> bool {
 /// The library that plays with the clock of one process.
 fn faketime() -> Option<PathBuf> {
     let folders = fs::read_dir("/usr/lib").ok()?.flatten();
-    let files = folders.map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"));
-    files.filter(|file| file.exists()).next()
+    let mut files = folders.map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"));
+    files.find(|file| file.exists())
 }

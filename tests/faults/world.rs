@@ -210,5 +210,6 @@ fn body(number: Option<u64>, revision: u64) -> String {
         [flag(format!("at-{number:06}")), flag(STEADY.to_owned())].into_iter().chain(others).collect()
     });
     let meta = json!({"revisionId": revision, "etag": format!("\"76d8bb0e:{revision}:v1\""), "queryHash": "76d8bb0e"});
-    json!({"version": 2, "features": features, "query": {"environment": "development"}, "meta": meta}).to_string()
+    json!({"version": 2, "features": features, "query": {"environment": "development"}, "meta": meta})
+        .to_string()
 }
