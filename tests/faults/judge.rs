@@ -234,3 +234,88 @@ impl Book {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(status: u16, number: Option<u64>) -> Response {
+        let body = number.map_or_else(
+            || r#"{"toggles":[]}"#.to_owned(),
+            |number| format!(r#"{{"toggles":[{{"name":"at-{number:06}"}}]}}"#),
+        );
+        Response { version: "HTTP/1.1".into(), status, headers: Vec::new(), body: body.into() }
+    }
+
+    /// What everybody sees is 7, and was for a while.
+    fn settled_at_7() -> Judge {
+        let judge = Judge::default();
+        judge.begin("before", Leave::Nothing);
+        judge.settle(7);
+        let mut book = judge.lock();
+        book.proofs[0].0 -= 2 * HAND_OVER;
+        book.leave_before = None;
+        drop(book);
+        judge
+    }
+
+    #[track_caller]
+    fn check(
+        leave: Leave,
+        probe: Probe,
+        status: u16,
+        number: Option<u64>,
+        kept: Option<u64>,
+        is_wrong: bool,
+    ) {
+        let judge = settled_at_7();
+        judge.begin("now", leave);
+        judge.look(probe, &response(status, number), Instant::now(), kept);
+        let tally = judge.tally();
+        assert_eq!((tally.answers, tally.wrong), (1, u64::from(is_wrong)), "{}", tally.told);
+    }
+
+    #[test]
+    fn statuses_are_judged() {
+        for status in [400, 401, 403, 404, 500, 503] {
+            check(Leave::Nothing, Probe::Features, status, Some(7), None, true);
+            check(Leave::Nothing, Probe::Metrics, status, None, None, true);
+            let is_wrong = !matches!(status, 403 | 503);
+            check(Leave::NoToken, Probe::Ready, status, None, None, is_wrong);
+            check(Leave::NoFeatures, Probe::OneFeature, status, None, None, status != 404);
+        }
+        check(Leave::Nothing, Probe::Metrics, 202, None, None, false);
+    }
+
+    #[test]
+    fn nothing_older_is_let_pass() {
+        for (number, is_wrong) in [(6, true), (7, false), (8, false)] {
+            check(Leave::Nothing, Probe::FrontendPost, 200, Some(number), None, is_wrong);
+            check(Leave::Nothing, Probe::FeaturesIfChanged, 304, None, Some(number), is_wrong);
+        }
+        check(Leave::Nothing, Probe::FrontendPost, 200, None, None, true);
+    }
+
+    #[test]
+    fn what_was_proved_must_be_shown_a_moment_later() {
+        let judge = settled_at_7();
+        judge.proves(9);
+        judge.look(Probe::Features, &response(200, Some(8)), Instant::now(), None);
+        assert_eq!(judge.tally().wrong, 0);
+        judge.lock().proofs[1].0 -= 2 * HAND_OVER;
+        judge.look(Probe::Features, &response(200, Some(8)), Instant::now(), None);
+        assert_eq!(judge.tally().wrong, 1);
+    }
+
+    #[test]
+    fn all_watchers_are_waited_for() {
+        let judge = settled_at_7();
+        let probes = [Probe::Features, Probe::FeaturesIfChanged, Probe::FrontendPost];
+        for (at, probe) in probes.into_iter().enumerate() {
+            assert_eq!(at, probe.watcher().expect("a watcher"));
+            assert!(judge.wait_until_all_see(8, Duration::ZERO).is_err());
+            judge.look(probe, &response(200, Some(8)), Instant::now(), None);
+        }
+        assert!(judge.wait_until_all_see(8, Duration::ZERO).is_ok());
+    }
+}
