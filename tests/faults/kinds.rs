@@ -237,14 +237,14 @@ fn refusals() -> Vec<Kind> {
     let row = |name: &str, status: u16, features, validate| {
         kind(name, Fault::of(features, validate), trouble(&[&format!("upstream answered {status}")]))
     };
-    let listed_nothing = Act::Answer(503, "", "");
+    let unavailable = Act::Answer(503, "", "");
     vec![
         row("401 once", 401, Act::Once(401), Act::Good),
         row("403 once", 403, Act::Once(403), Act::Good),
         row("401 for ever, token valid", 401, Act::Status(401), Act::Good),
         row("403 for ever, token valid", 403, Act::Status(403), Act::Good),
         row("403, validation 500", 403, Act::Status(403), Act::Status(500)),
-        row("401, validation 503", 401, Act::Status(401), listed_nothing),
+        row("401, validation 503", 401, Act::Status(401), unavailable),
         row("403, validation rubbish", 403, Act::Status(403), Act::Answer(200, "", "<html>")),
         row("401, validation never answers", 401, Act::Status(401), Act::Silent),
         everywhere("403 everywhere", Act::Status(403), &["upstream answered 403"]),

@@ -9,14 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rand::{Rng, rngs::SmallRng};
+use rand::{Rng, rngs::SmallRng, seq::IndexedRandom};
 
 use crate::{
     act::Fault,
     brink::Brink,
     certificates::Certificates,
-    judge::{Judge, Tally},
-    kinds::{Effect, Kind, What},
+    judge::{Judge, Leave, Tally},
+    kinds::{self, Effect, Kind, What},
     load,
     stage::{CALL, INTERVAL_S, Props, Stage},
     strangers,
@@ -32,6 +32,13 @@ const NOTICED_WITHIN: Duration = Duration::from_secs(15);
 
 /// How long a fault goes on after it has shown, in the first round; in each further one so much longer.
 const GOES_ON_MS: std::ops::Range<u64> = 300..1_800;
+
+/// What several faults in a row are called.
+const MEDLEY: &str = "several in a row";
+
+/// How many they are, and how long each lasts.
+const MEDLEY_OF: usize = 8;
+const MEDLEY_MS: std::ops::Range<u64> = 100..900;
 
 /// What a fault came to.
 pub struct Turn {
@@ -70,12 +77,16 @@ pub fn play(
     thread::scope(|scope| {
         load::start(scope, &brink, &judge, &stop);
         scope.spawn(|| strangers::show_up(&brink, &judge, &stop));
-        for (round, kind) in
-            (1..).zip(rounds).flat_map(|(round, kinds)| kinds.iter().map(move |kind| (round, kind)))
-        {
-            match lane.turn(kind, round) {
+        for (round, kinds) in (1..).zip(rounds) {
+            for kind in kinds {
+                match lane.turn(kind, round) {
+                    Ok(turn) => turns.push(turn),
+                    Err(fault) => failed.push(format!("{} ({stage:?}): {fault}", kind.name)),
+                }
+            }
+            match lane.medley() {
                 Ok(turn) => turns.push(turn),
-                Err(fault) => failed.push(format!("{} ({stage:?}): {fault}", kind.name)),
+                Err(fault) => failed.push(format!("{MEDLEY} ({stage:?}): {fault}")),
             }
         }
         stop.store(true, Ordering::Relaxed);
@@ -122,6 +133,34 @@ impl Lane<'_> {
         noticed.map_err(|fault| fault + &log())?;
         let converged = converged.map_err(|fault| fault + &log())?;
         Ok(Turn { stage: self.stage, kind: kind.name.clone(), noticed: noticed_after, converged })
+    }
+
+    /// Several faults without a pause between them, of those that clients must not notice.
+    fn medley(&mut self) -> Result<Turn, String> {
+        let said = self.brink.log().len();
+        let is_fit = |kind: &Kind| {
+            kind.stage.is_none_or(|stage| stage == self.stage)
+                && kind.effect.leave() == Leave::Nothing
+                && !kind.is_long
+        };
+        let kinds: Vec<Kind> = kinds::all().into_iter().filter(is_fit).collect();
+        let chosen: Vec<&Kind> = kinds.choose_multiple(&mut self.random, MEDLEY_OF).collect();
+        let names: Vec<&str> = chosen.iter().map(|kind| kind.name.as_str()).collect();
+        self.judge.begin(&format!("{MEDLEY}: {}", names.join("; ")), Leave::Nothing);
+        let begun = Instant::now();
+        for kind in &chosen {
+            self.begin(kind.what);
+            thread::sleep(Duration::from_millis(self.random.random_range(MEDLEY_MS)));
+            self.props.set_clock("+0");
+            self.props.set_name(true);
+        }
+        let lasted = begun.elapsed();
+        let number = self.end();
+        let converged = self.judge.wait_until_all_see(number, CONVERGED_WITHIN + CALL);
+        self.judge.settle(number);
+        let log = || format!("\n{}\n{}", names.join("\n"), self.brink.log().get(said..).unwrap_or_default());
+        let converged = converged.map_err(|fault| fault + &log())?;
+        Ok(Turn { stage: self.stage, kind: MEDLEY.to_owned(), noticed: lasted, converged })
     }
 
     fn begin(&self, what: What) -> u64 {

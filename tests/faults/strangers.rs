@@ -29,6 +29,8 @@ pub fn show_up(brink: &Brink, judge: &Judge, stop: &AtomicBool) {
         thread::sleep(PAUSE);
         // Whoever shows up now is rightly refused, and remembered for a minute.
         if judge.leave() == Leave::NoToken {
+            // The old one would be closed as idle.
+            connection = brink.connect();
             continue;
         }
         let fresh = token.take().unwrap_or_else(|| {

@@ -74,7 +74,10 @@ impl Upstream {
                 self.listen();
             }
             Line::Good => self.listen(),
-            _ => self.serving.world.cut(),
+            _ => {
+                self.listen();
+                self.serving.world.cut();
+            }
         }
         number
     }
