@@ -15,6 +15,9 @@ use crate::{
 /// Between two requests of a client, which leaves the machine to others meanwhile.
 const PAUSE: Duration = Duration::from_millis(15);
 
+/// Stands for a connection that ended in place of an answer.
+pub const NO_ANSWER: u16 = 0;
+
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Probe {
@@ -120,18 +123,19 @@ impl Probe {
 /// Starts all clients of a lane; they stop when told.
 pub fn start<'scope>(
     scope: &'scope thread::Scope<'scope, '_>,
-    brink: &Brink,
+    brink: &'scope Brink,
     judge: &'scope Judge,
     stop: &'scope AtomicBool,
 ) {
     for probes in CLIENTS {
         let connection = brink.connect();
-        scope.spawn(move || Asking { connection, judge, kept: None }.ask(probes, stop));
+        scope.spawn(move || Asking { brink, connection, judge, kept: None }.ask(probes, stop));
     }
 }
 
 /// One client.
 struct Asking<'a> {
+    brink: &'a Brink,
     connection: Client,
     judge: &'a Judge,
     /// The tag of the last answer, and the number of what it stands for.
@@ -155,6 +159,11 @@ impl Asking<'_> {
         let condition = tag.map(|(tag, _)| format!("if-none-match: {tag}\r\n")).unwrap_or_default();
         let sent = Instant::now();
         let response = exchange(&mut self.connection, method, &path, token, &condition, &body);
+        let Some(response) = response else {
+            self.judge.accuse(&format!("{probe:?}"), NO_ANSWER, sent);
+            self.connection = self.brink.connect();
+            return;
+        };
         let kept = self.kept.as_ref().map(|(_, number)| *number);
         let seen = self.judge.look(probe, &response, sent, kept);
         if let (true, 200, Some(tag), Some(number)) =
@@ -165,7 +174,7 @@ impl Asking<'_> {
     }
 }
 
-/// One request and its answer. `lines` are further header lines.
+/// One request and its answer; `None` if the connection ends instead. `lines` are further header lines.
 pub fn exchange(
     connection: &mut Client,
     method: &str,
@@ -173,7 +182,7 @@ pub fn exchange(
     token: &str,
     lines: &str,
     body: &str,
-) -> Response {
+) -> Option<Response> {
     let length = match method {
         "POST" => format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()),
         _ => String::new(),
@@ -181,5 +190,6 @@ pub fn exchange(
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: {token}\r\n{lines}{length}\r\n"
     );
-    connection.exchange(head + body)
+    connection.try_send(head + body).ok()?;
+    connection.read(false)
 }

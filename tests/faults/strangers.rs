@@ -12,7 +12,7 @@ use std::{
 use crate::{
     brink::{Brink, Client},
     judge::{Judge, Leave},
-    load::exchange,
+    load::{NO_ANSWER, exchange},
     world::STRANGER,
 };
 
@@ -41,17 +41,22 @@ pub fn show_up(brink: &Brink, judge: &Judge, stop: &AtomicBool) {
         match status(&mut connection, &fresh) {
             200 => served.push(fresh),
             503 => token = Some(fresh),
-            status => judge.accuse("a stranger", status, sent),
+            status => {
+                judge.accuse("a stranger", status, sent);
+                connection = brink.connect();
+            }
         }
         let Some(known) = served.get(number % served.len().max(1)) else { continue };
         let sent = Instant::now();
         let status = status(&mut connection, known);
         if status != 200 {
             judge.accuse("one who was a stranger once", status, sent);
+            connection = brink.connect();
         }
     }
 }
 
 fn status(connection: &mut Client, token: &str) -> u16 {
-    exchange(connection, "GET", "/api/client/features", token, "", "").status
+    let response = exchange(connection, "GET", "/api/client/features", token, "", "");
+    response.map_or(NO_ANSWER, |response| response.status)
 }
