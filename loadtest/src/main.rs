@@ -22,8 +22,10 @@ mod probe;
 mod processes;
 mod sample;
 mod startup;
+mod subscribers;
 mod target;
 mod tls;
+mod upstream;
 mod wrk;
 
 use std::process::ExitCode;

@@ -56,6 +56,11 @@ impl Report {
         self.statuses.iter().map(|(&status, &count)| (status, count))
     }
 
+    /// From the moment a request was due to the last byte of its answer.
+    pub fn latency_micros(&self, percentile: f64) -> u64 {
+        self.latencies.value_at_percentile(percentile)
+    }
+
     pub(super) fn sent(&mut self) {
         self.sent += 1;
     }

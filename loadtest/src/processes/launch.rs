@@ -1,6 +1,7 @@
 //! Which program to start, and with which arguments.
 
 use std::ffi::OsStr;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -80,6 +81,28 @@ impl Launch {
             command.args(server).arg("offline").arg("-b").arg(document).args(tokens);
         } else {
             command.arg("offline").arg("-b").arg(document).args(tokens).args(server);
+        }
+        command
+    }
+}
+
+/// How to start a brink as an edge of an upstream on this machine.
+#[derive(Clone, Debug)]
+pub struct EdgeLaunch {
+    pub path: PathBuf,
+    pub workers: usize,
+    /// Changes come by a stream; otherwise it asks for them every second.
+    pub streaming: bool,
+}
+
+impl EdgeLaunch {
+    pub fn command(&self, upstream: SocketAddr, port: u16) -> Command {
+        let mut command = Command::new(&self.path);
+        command.args(["edge", "--upstream-url", &format!("http://{upstream}"), "--tokens", TOKEN_CLIENT]);
+        command.args(["--features-refresh-interval-seconds", "1", "-i", "127.0.0.1"]);
+        command.args(["-p", &port.to_string(), "--workers", &self.workers.to_string()]);
+        if self.streaming {
+            command.arg("--streaming");
         }
         command
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::proc::{self, Memory, RunTimes};
-use super::{Launch, Program, spawn_on};
+use super::{EdgeLaunch, Launch, Program, TOKEN_CLIENT, spawn_on};
 use crate::failure::Failure;
 use crate::http::Request;
 use crate::probe;
@@ -50,6 +50,17 @@ impl Server {
         let command = launch.command(document, port, files);
         let endpoint = Endpoint { address: loopback(port), tls: identity.map(|identity| identity.client) };
         Self::spawn(launch.program, command, endpoint, folder, core)
+    }
+
+    /// Starts a brink as an edge and waits until it has features to serve.
+    pub fn start_edge(launch: &EdgeLaunch, upstream: SocketAddr) -> Result<Self, Failure> {
+        let port = free_port().map_err(Failure::io("find a free port"))?;
+        let endpoint = Endpoint { address: loopback(port), tls: None };
+        let command = launch.command(upstream, port);
+        let mut server = Self::spawn(Program::Brink, command, endpoint, folder()?, None)?;
+        server
+            .await_status(&Request::new("/api/client/features").with("Authorization", TOKEN_CLIENT), 200)?;
+        Ok(server)
     }
 
     /// Starts the bare server with a body of so many bytes.
