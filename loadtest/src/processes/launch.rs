@@ -98,9 +98,10 @@ pub struct EdgeLaunch {
 impl EdgeLaunch {
     pub fn command(&self, upstream: SocketAddr, port: u16) -> Command {
         let mut command = Command::new(&self.path);
+        // Behind the word `edge` -p means something else.
+        command.args(["-p", &port.to_string(), "-i", "127.0.0.1", "--workers", &self.workers.to_string()]);
         command.args(["edge", "--upstream-url", &format!("http://{upstream}"), "--tokens", TOKEN_CLIENT]);
-        command.args(["--features-refresh-interval-seconds", "1", "-i", "127.0.0.1"]);
-        command.args(["-p", &port.to_string(), "--workers", &self.workers.to_string()]);
+        command.args(["--features-refresh-interval-seconds", "1"]);
         if self.streaming {
             command.arg("--streaming");
         }
@@ -117,6 +118,18 @@ mod tests {
         let files = Files { certificate: "c".into(), key: "k".into() };
         let command = launch.command(Path::new("f.json"), 8080, tls.then_some(&files));
         let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();
+        assert_eq!(arguments.join(" "), wanted);
+    }
+
+    #[test]
+    fn an_edge_is_told_where_its_changes_come_from() {
+        let launch = EdgeLaunch { path: PathBuf::from("brink"), workers: 2, streaming: true };
+        let command = launch.command(SocketAddr::from(([127, 0, 0, 1], 4242)), 8080);
+        let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();
+        let wanted = format!(
+            "-p 8080 -i 127.0.0.1 --workers 2 edge --upstream-url http://127.0.0.1:4242 --tokens {TOKEN_CLIENT} \
+             --features-refresh-interval-seconds 1 --streaming"
+        );
         assert_eq!(arguments.join(" "), wanted);
     }
 
