@@ -1,11 +1,7 @@
 //! Streams on real rings and sockets: order, sharing, slow and silent readers, ends, TLS, draining, fan-out.
 //!
 //! Needs io_uring. Where the host refuses it the tests say so and pass, unless `CI` is set.
-#![expect(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "the clients of these tests are plain threads, no shards"
-)]
+#![expect(clippy::disallowed_types, reason = "the clients of these tests are plain threads, no shards")]
 
 use std::{
     io::{self, BufRead, BufReader, ErrorKind, Read, Write},
