@@ -420,8 +420,13 @@ fn open(
     let ports = bind_all(config, plan.shards, checked.as_ref().map(|checked| &checked.config))?;
     let addresses: Vec<SocketAddr> = ports.iter().filter_map(address).collect();
     let (shards, pinned) = (plan.shards, plan.pinned.is_some());
-    let pool_config =
-        PoolConfig { plan, ports, timeouts: timeouts(&config.server), connections_max: room.connections_max };
+    let pool_config = PoolConfig {
+        plan,
+        ports,
+        timeouts: timeouts(&config.server),
+        connections_max: room.connections_max,
+        stream_bytes_max: brink_shards::STREAM_BYTES_MAX,
+    };
     let pool = ShardPool::start(pool_config, with_rules(config, &addresses, make))?;
     tracing::info!(shards, pinned, connections_max = room.connections_max, "Shards are running");
     if brink_shards::rings_flagged() < shards {

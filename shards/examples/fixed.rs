@@ -48,6 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 send: 30 * second,
             },
             connections_max: room.connections_max,
+            stream_bytes_max: brink_shards::STREAM_BYTES_MAX,
         },
         move |_, _| Fixed(Rc::new(vec![b'x'; bytes].into())),
     )?;

@@ -7,6 +7,7 @@ use std::{
     io::{self, IoSlice},
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use rustls::ServerConfig;
@@ -141,6 +142,25 @@ impl<K: Sock> Link<K> {
         match self {
             Self::Plain(socket) => socket.poll_recv(cx, &mut scratch.plain),
             Self::Tls(tls) => tls.poll_discard(cx, scratch),
+        }
+    }
+
+    /// The socket is about to be closed, and its peer to see a reset.
+    pub fn break_off(&self) {
+        // Where it fails the peer sees an end without the last chunk instead.
+        let _ = self.socket().reset_on_close();
+    }
+
+    /// A peer that vanishes without a word is noticed after this time, if anything is sent to it.
+    pub fn give_up_after(&self, limit: Duration) {
+        // Where it fails the kernel's own limit holds.
+        let _ = self.socket().give_up_after(limit);
+    }
+
+    fn socket(&self) -> &K {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(tls) => tls.socket(),
         }
     }
 

@@ -35,6 +35,9 @@ pub struct PoolConfig {
     pub timeouts: Timeouts,
     /// Connections over all shards; each may hold its part.
     pub connections_max: usize,
+    /// Bytes that may wait for the reader of a stream behind the frame that is being sent, before it is cut; usually
+    /// [`crate::STREAM_BYTES_MAX`]. One frame may wait whatever its length.
+    pub stream_bytes_max: usize,
 }
 
 /// One port, on all shards.
@@ -115,6 +118,7 @@ impl<S: Service> ShardPool<S> {
                     index,
                     timeouts: config.timeouts,
                     connections_max,
+                    stream_bytes_max: config.stream_bytes_max,
                     connections_per_peer_max: (connections_max * PEER_SHARE_PERCENT / 100).max(1),
                 },
                 cpu: config.plan.cpu(index),

@@ -4,6 +4,7 @@
 //! borrowed for one synchronous step and an idle session holds neither.
 
 use std::{
+    io,
     rc::Rc,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
@@ -12,7 +13,11 @@ use std::{
 use crate::{
     connection::{Activity, Connection, Host, Step},
     driver::Driver,
-    limits::{LINGER, LINGER_BYTES_MAX, ROUNDS_PER_POLL_MAX, SEND_BYTES_PER_SECOND_MIN, TICK, WORK},
+    feed::Flow,
+    limits::{
+        LINGER, LINGER_BYTES_MAX, ROUNDS_PER_POLL_MAX, SEND_BYTES_PER_SECOND_MIN, STREAM_ACK,
+        STREAM_INPUT_BYTES_MAX, TICK, WORK,
+    },
     link::{Link, Received},
     output::Unsent,
     service::{Attempt, Origin, Service},
@@ -45,7 +50,24 @@ enum Timer {
     Wait,
     Work,
     Send,
+    /// A frame of a stream that the socket does not take at once.
+    Frame,
+    /// A stream that is dry has no deadline.
+    Stream,
     Linger,
+}
+
+/// Why a stream is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Over {
+    /// The service has ended it, and everything is sent.
+    Ended,
+    /// The client has.
+    Left,
+    /// What the client sends is not TLS; the alert is under way.
+    Refused,
+    /// By the service, or for one of the bounds.
+    Cut,
 }
 
 pub struct Session<D: Driver, S: Service> {
@@ -58,10 +80,16 @@ pub struct Session<D: Driver, S: Service> {
     unsent: Option<Unsent>,
     /// The number that is waited for, while the step is to yield.
     turn: Option<u64>,
-    /// The running deadline and the count of requests when it was set.
+    /// The running deadline, and the count of requests, or of frames, when it was set.
     timer: (Timer, u64),
-    lingered: usize,
+    /// Of the frame that the socket does not take: what had been sent of the stream when its deadline was set, and when
+    /// all of the frame must be.
+    frame: (u64, u64),
+    /// Bytes received that nobody looked at.
+    discarded: usize,
     half_closed: bool,
+    /// The peer is not told of the end.
+    broken_off: bool,
 }
 
 impl<D: Driver, S: Service> Session<D, S> {
@@ -77,8 +105,10 @@ impl<D: Driver, S: Service> Session<D, S> {
             unsent: None,
             turn: None,
             timer: (Timer::Fresh, 0),
-            lingered: 0,
+            frame: (0, 0),
+            discarded: 0,
             half_closed: false,
+            broken_off: false,
         };
         session.set_deadline(session.shard.config.timeouts.head);
         session
@@ -87,7 +117,9 @@ impl<D: Driver, S: Service> Session<D, S> {
     /// Runs until the connection is over.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         ready!(self.poll_steps(cx));
-        self.link.part(&mut self.shard.scratch.borrow_mut());
+        if !self.broken_off {
+            self.link.part(&mut self.shard.scratch.borrow_mut());
+        }
         Poll::Ready(())
     }
 
@@ -96,6 +128,9 @@ impl<D: Driver, S: Service> Session<D, S> {
             return Poll::Ready(());
         }
         for _ in 0..ROUNDS_PER_POLL_MAX {
+            if self.step == Step::Stream {
+                ready!(self.poll_stream(cx));
+            }
             if ready!(self.poll_flush(cx)).is_err() {
                 return Poll::Ready(());
             }
@@ -117,6 +152,7 @@ impl<D: Driver, S: Service> Session<D, S> {
                     self.with_host(|connection, host| connection.go_on(host));
                     false
                 }
+                Step::Stream => false,
                 Step::Close { linger: false } => true,
                 Step::Close { linger: true } => return self.poll_linger(cx),
             };
@@ -203,6 +239,89 @@ impl<D: Driver, S: Service> Session<D, S> {
         Poll::Pending
     }
 
+    /// Ready when the stream is over; then the step has changed. Receives and sends independently of each other: a
+    /// client that leaves is noticed while frames wait, and while none come.
+    fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let is_over = match self.poll_client(cx) {
+            Poll::Ready(over) => Poll::Ready(over),
+            Poll::Pending => self.poll_source(cx),
+        };
+        match is_over {
+            Poll::Ready(Over::Ended) => self.close_stream(self.discarded > 0),
+            Poll::Ready(Over::Refused) => self.close_stream(true),
+            Poll::Ready(Over::Left) => self.close_stream(false),
+            Poll::Ready(Over::Cut) => self.break_off(),
+            Poll::Pending => {
+                self.keep_stream_deadline();
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// What a client says on a stream is dropped, but its end is noticed.
+    fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<Over> {
+        let shard = Rc::clone(&self.shard);
+        let mut scratch = shard.scratch.borrow_mut();
+        // Every receive but the last brings something, so there are few.
+        while self.discarded <= STREAM_INPUT_BYTES_MAX {
+            match ready!(self.link.poll_recv(cx, &mut scratch)) {
+                Received::Ended => return Poll::Ready(Over::Left),
+                Received::Broken => {
+                    self.count_handshake();
+                    return Poll::Ready(Over::Refused);
+                }
+                Received::Bytes(count) => self.discarded += count,
+            }
+        }
+        Poll::Ready(Over::Cut)
+    }
+
+    /// Sends what was pushed, as far as the socket takes it.
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Over> {
+        if let Some(source) = self.connection.source() {
+            source.attend(cx.waker());
+        }
+        for _ in 0..ROUNDS_PER_POLL_MAX {
+            if ready!(self.poll_send(cx)).is_err() {
+                return Poll::Ready(Over::Left);
+            }
+            let Some(source) = self.connection.source() else { return Poll::Ready(Over::Ended) };
+            match source.flow() {
+                Flow::Ready => {}
+                Flow::Dry => return Poll::Pending,
+                Flow::Over => return Poll::Ready(Over::Ended),
+                Flow::Cut => return Poll::Ready(Over::Cut),
+            }
+            let link = &mut self.link;
+            let sent = match source.send_with(|parts| link.try_send(parts)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+                sent => sent,
+            };
+            let sent = match sent {
+                // The socket is full: waits for room.
+                Ok(0) => ready!(source.poll_send_with(|bytes| link.poll_send(cx, bytes))),
+                sent => sent,
+            };
+            if !sent.is_ok_and(|count| count > 0) {
+                return Poll::Ready(Over::Left);
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn close_stream(&mut self, linger: bool) {
+        self.step = self.connection.close_stream(linger);
+    }
+
+    /// Ends a stream such that the peer sees it broken, and the kernel keeps nothing for it.
+    fn break_off(&mut self) {
+        self.link.break_off();
+        self.broken_off = true;
+        self.close_stream(false);
+    }
+
     fn advance(&mut self, input: &[u8]) {
         self.with_host(|connection, host| connection.advance(input, host));
     }
@@ -219,6 +338,7 @@ impl<D: Driver, S: Service> Session<D, S> {
             service: &mut *shard.service.borrow_mut(),
             tickets: &mut shard.tickets.borrow_mut(),
             output: &mut output,
+            fan_out: &shard.fan_out,
             date: &shard.date.borrow(),
             stats: &shard.stats,
             shard: shard.config.index,
@@ -232,6 +352,9 @@ impl<D: Driver, S: Service> Session<D, S> {
             // The peer is gone: nothing more can be said to it.
             Err(_) => self.step = Step::Close { linger: false },
         }
+        if self.step == Step::Stream {
+            self.link.give_up_after(STREAM_ACK.max(shard.config.timeouts.send + TICK));
+        }
     }
 
     /// A deadline has passed. True if that ends the connection.
@@ -241,7 +364,15 @@ impl<D: Driver, S: Service> Session<D, S> {
             self.resume(Attempt::TimedOut);
             return false;
         }
+        if self.step == Step::Stream && self.makes_progress() {
+            return false;
+        }
         self.shard.stats.timed_out.increment();
+        if self.step == Step::Stream {
+            self.shard.stats.streams_slow.increment();
+            self.break_off();
+            return true;
+        }
         if !self.is_sending() && self.timer.0 == Timer::Body {
             self.with_host(|connection, host| connection.refuse_slow_body(host));
             return false;
@@ -279,10 +410,49 @@ impl<D: Driver, S: Service> Session<D, S> {
         }
     }
 
+    /// While the socket does not take a frame: the time of an answer, for each frame again, and something must be taken
+    /// all the time. Else none.
+    fn keep_stream_deadline(&mut self) {
+        let Some(source) = self.connection.source() else { return };
+        let unsent = self.unsent.as_ref().map_or(0, Unsent::len) + source.unsent_bytes();
+        let timer = if unsent > 0 || self.link.is_sending() {
+            (Timer::Frame, source.completed())
+        } else {
+            (Timer::Stream, 0)
+        };
+        if std::mem::replace(&mut self.timer, timer) == timer {
+            return;
+        }
+        if timer.0 == Timer::Stream {
+            self.shard.slots.borrow_mut().clear_deadline(self.slot);
+        } else {
+            let seconds = Duration::from_secs((unsent / SEND_BYTES_PER_SECOND_MIN) as u64);
+            let limit = self.shard.config.timeouts.send;
+            self.frame =
+                (source.sent_bytes(), self.shard.now_ms.get().saturating_add(millis(limit + seconds)));
+            self.set_deadline(limit);
+        }
+    }
+
+    /// The time of a stream's reader has passed. If it has taken something meanwhile, it gets the same time again, up to
+    /// that of the whole frame.
+    fn makes_progress(&mut self) -> bool {
+        if self.timer.0 != Timer::Frame {
+            return true;
+        }
+        let Some(source) = self.connection.source() else { return false };
+        let (sent, frame_deadline_ms) = self.frame;
+        if source.sent_bytes() == sent || self.shard.now_ms.get() >= frame_deadline_ms {
+            return false;
+        }
+        self.frame.0 = source.sent_bytes();
+        self.set_deadline(self.shard.config.timeouts.send);
+        true
+    }
+
     /// The last tick may be a whole tick ago: counted from there alone the deadline would come early.
     fn set_deadline(&self, limit: Duration) {
-        let limit_ms = u64::try_from(limit.saturating_add(TICK).as_millis()).unwrap_or(u64::MAX);
-        let deadline_ms = self.shard.now_ms.get().saturating_add(limit_ms);
+        let deadline_ms = self.shard.now_ms.get().saturating_add(millis(limit.saturating_add(TICK)));
         self.shard.slots.borrow_mut().set_deadline(self.slot, deadline_ms);
     }
 
@@ -297,9 +467,9 @@ impl<D: Driver, S: Service> Session<D, S> {
         for _ in 0..ROUNDS_PER_POLL_MAX {
             match ready!(self.link.poll_discard(cx, &mut scratch)) {
                 Ok(0) | Err(_) => return Poll::Ready(()),
-                Ok(count) => self.lingered += count,
+                Ok(count) => self.discarded += count,
             }
-            if self.lingered > LINGER_BYTES_MAX {
+            if self.discarded > LINGER_BYTES_MAX {
                 return Poll::Ready(());
             }
         }
@@ -315,6 +485,10 @@ impl<D: Driver, S: Service> Drop for Session<D, S> {
         slots.leave(self.slot);
         self.shard.stats.open.set(slots.len() as u64);
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Calls one turn each time the executor has looked after everything else.

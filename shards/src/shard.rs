@@ -1,7 +1,9 @@
 //! One shard: what belongs to its core, and the tasks that run on it.
 //!
 //! Everything here is touched by one thread. Tasks: one accepts, one ticks twice a second, one empties the
-//! mailbox, one per connection, and one calls the turns of long work while there is some. Cells are borrowed for the length of a synchronous call, never across an await.
+//! mailbox, one per connection, one wakes streams that were pushed to and one ends them at the stop, and one calls the
+//! turns of long work while there is some. Cells are borrowed for the length of a synchronous call, never across an
+//! await.
 
 use std::{
     cell::{Cell, RefCell},
@@ -20,8 +22,9 @@ use socket2::SockRef;
 
 use crate::{
     driver::{Driver, Sock},
+    fan_out::FanOut,
     http::date::DateCache,
-    limits::{ACCEPT_PAUSE, LATE_CONNECTIONS_MAX, TICK},
+    limits::{ACCEPT_PAUSE, LATE_CONNECTIONS_MAX, PARTING_PAUSE, TICK},
     link::{Link, Scratch, Transport},
     mailbox::{Mailbox, Order},
     output::Output,
@@ -40,6 +43,7 @@ pub struct ShardConfig {
     pub timeouts: Timeouts,
     pub connections_max: usize,
     pub connections_per_peer_max: usize,
+    pub stream_bytes_max: usize,
 }
 
 /// The state of one core.
@@ -48,6 +52,7 @@ pub struct Shard<S: Service> {
     pub service: RefCell<S>,
     pub tickets: RefCell<Board<S::Answer>>,
     pub turns: RefCell<Turns>,
+    pub fan_out: Rc<FanOut>,
     pub output: RefCell<Output>,
     pub scratch: RefCell<Scratch>,
     /// Of each port, by its index. Replaced by the mailbox task.
@@ -74,6 +79,7 @@ impl<S: Service> Shard<S> {
             service: RefCell::new(service),
             tickets: RefCell::default(),
             turns: RefCell::default(),
+            fan_out: Rc::new(FanOut::new(config.stream_bytes_max, Arc::clone(&stats))),
             output: RefCell::default(),
             scratch: RefCell::new(Scratch::new(transports.iter().any(Transport::is_tls))),
             transports: RefCell::new(transports),
@@ -107,10 +113,14 @@ impl<S: Service> Shard<S> {
             }
             Order::Notice(notice) => self.service.borrow_mut().told(notice),
             Order::Tls(config) => self.replace_tls(&config),
-            Order::AnnounceStop => self.service.borrow_mut().announce_stop(),
+            Order::AnnounceStop => {
+                self.fan_out.begin_parting();
+                self.service.borrow_mut().announce_stop();
+            }
             Order::Drain(deadline) => {
                 self.drain_deadline.set(Some(deadline));
                 self.drain.set();
+                self.fan_out.begin_parting();
                 self.slots.borrow().wake_all();
             }
         }
@@ -143,6 +153,8 @@ pub async fn run<D: Driver, S: Service>(
     shard.accepting.set(listeners.len());
     D::spawn(tick::<D, S>(Rc::clone(&shard)));
     D::spawn(empty_mailbox(Rc::clone(&shard), mailbox));
+    D::spawn(fan_out::<D>(Rc::clone(&shard.fan_out)));
+    D::spawn(part::<D>(Rc::clone(&shard.fan_out)));
     for (port, listener) in listeners.into_iter().enumerate() {
         D::spawn(listen::<D, S>(Rc::clone(&shard), listener, port));
     }
@@ -172,6 +184,27 @@ async fn empty_mailbox<S: Service>(shard: Rc<Shard<S>>, mailbox: Mailbox<S>) {
         }
         orders.into_iter().for_each(|order| shard.obey(order));
         mailbox.bell.heard().await;
+    }
+}
+
+/// Wakes the sessions of streams, a group at a time.
+async fn fan_out<D: Driver>(fan_out: Rc<FanOut>) {
+    loop {
+        poll_fn(|cx| fan_out.poll_noted(cx)).await;
+        fan_out.wake_group();
+        D::pass().await;
+    }
+}
+
+/// Ends streams one after the other when the process stops.
+async fn part<D: Driver>(fan_out: Rc<FanOut>) {
+    loop {
+        poll_fn(|cx| fan_out.poll_parting(cx)).await;
+        let began = Instant::now();
+        let mut parted = 0;
+        while fan_out.part(&mut parted, began.elapsed()) {
+            D::sleep(PARTING_PAUSE).await;
+        }
     }
 }
 

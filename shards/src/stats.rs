@@ -44,6 +44,10 @@ pub struct Stats {
     pub refused: Counter,
     /// Connections closed by a deadline.
     pub timed_out: Counter,
+    /// Streams open now.
+    pub streams_open: Counter,
+    /// Streams cut because their reader was too slow: too much queued for it, or nothing taken in time.
+    pub streams_slow: Counter,
     /// TLS handshakes completed with certificate and key.
     pub tls_full: Counter,
     /// TLS handshakes completed by a ticket or an id of an earlier session.

@@ -18,7 +18,8 @@ use rustls::{HandshakeKind, ServerConfig, ServerConnection};
 
 use crate::{
     driver::Sock,
-    limits::{TLS_DISCARDS_MAX, TLS_RECEIVES_MAX, TLS_SEND_BYTES_MAX},
+    feed::gather,
+    limits::{SEND_PARTS_MAX, TLS_DISCARDS_MAX, TLS_RECEIVES_MAX, TLS_SEND_BYTES_MAX},
     link::{Received, Scratch},
 };
 
@@ -51,6 +52,10 @@ impl<K: Sock> Tls<K> {
     /// What there is to count since the last call.
     pub fn take_news(&mut self) -> Option<Handshake> {
         self.news.take()
+    }
+
+    pub fn socket(&self) -> &K {
+        &self.socket
     }
 
     /// Sealed bytes wait for the socket.
@@ -146,7 +151,7 @@ impl<K: Sock> Tls<K> {
         let total: usize = parts.iter().map(|part| part.len()).sum();
         let mut sealed = 0;
         while sealed < total {
-            sealed += self.seal(&after(parts, sealed))?;
+            sealed += self.seal(parts, sealed)?;
             match self.try_flush() {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -156,13 +161,14 @@ impl<K: Sock> Tls<K> {
         Ok(sealed)
     }
 
-    fn seal(&mut self, parts: &[&[u8]; 2]) -> io::Result<usize> {
-        match parts {
+    /// Seals the parts from `skipped` bytes on.
+    fn seal(&mut self, parts: &[IoSlice<'_>], skipped: usize) -> io::Result<usize> {
+        let mut rest = [IoSlice::new(&[]); SEND_PARTS_MAX];
+        let count = gather(parts.iter().map(|part| &**part), skipped, &mut rest);
+        match rest.get(..count).unwrap_or_default() {
             // One part costs rustls no allocation for a list of them.
-            [part, []] | [[], part] => self.records.writer().write(part),
-            [first, second] => {
-                self.records.writer().write_vectored(&[IoSlice::new(first), IoSlice::new(second)])
-            }
+            [part] => self.records.writer().write(part),
+            parts => self.records.writer().write_vectored(parts),
         }
     }
 
@@ -227,18 +233,6 @@ impl<K: Sock> Tls<K> {
             }
         }
     }
-}
-
-/// The two parts of an output from here on.
-fn after<'a>(parts: &'a [IoSlice<'_>], mut skipped: usize) -> [&'a [u8]; 2] {
-    debug_assert!(parts.len() <= 2, "an output is bytes and a tail");
-    let mut rest: [&[u8]; 2] = [&[]; 2];
-    for (rest, part) in rest.iter_mut().zip(parts) {
-        let skip = skipped.min(part.len());
-        *rest = part.get(skip..).unwrap_or(&[]);
-        skipped -= skip;
-    }
-    rest
 }
 
 /// A socket that takes what it can now.

@@ -7,6 +7,7 @@ use std::{
     rc::Rc,
     sync::Arc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use proptest::prelude::*;
@@ -95,6 +96,14 @@ impl Sock for Memory {
 
     fn peer(&self) -> io::Result<IpAddr> {
         Ok(Ipv4Addr::LOCALHOST.into())
+    }
+
+    fn reset_on_close(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn give_up_after(&self, _: Duration) -> io::Result<()> {
+        Ok(())
     }
 
     fn set_nodelay(&self) -> io::Result<()> {

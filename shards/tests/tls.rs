@@ -102,6 +102,7 @@ fn start(head: Duration) -> Option<Running> {
         ports: vec![Port::plain(plain), Port::tls(sealed, server)],
         timeouts: Timeouts { head, body: PATIENCE, request: None, idle: PATIENCE, send: PATIENCE },
         connections_max: 1_000,
+        stream_bytes_max: brink_shards::STREAM_BYTES_MAX,
     };
     let pool = ShardPool::start(config, move |_, _| Toy(sender.clone())).expect("the host lets us");
     pool.broadcast().publish(&());
