@@ -39,6 +39,8 @@ pub enum Command {
     Scrape(Scrape),
     /// Flood an edge with made-up tokens beside valid traffic, and judge what both see.
     Storm(Storm),
+    /// Measure how fast a change reaches subscribers of a stream, and what they cost.
+    Subscribers(Subscribers),
 }
 
 /// A document, or all of them.
@@ -258,6 +260,58 @@ pub struct Storm {
     /// Milliseconds that upstream takes to validate.
     #[arg(long, default_value_t = 20)]
     pub upstream_ms: u64,
+}
+
+#[derive(Args, Debug)]
+pub struct Subscribers {
+    /// The brink program, started as an edge of a small upstream that this command brings along.
+    #[arg(long, required_unless_present = "url", conflicts_with = "url")]
+    pub brink: Option<PathBuf>,
+    /// Worker threads of brink.
+    #[arg(long, default_value_t = 2)]
+    pub workers: usize,
+    /// How brink learns of changes.
+    #[arg(long, default_value = "streaming")]
+    pub upstream: Leg,
+    /// The document with the flag that changes.
+    #[arg(long, default_value = "small")]
+    pub document: Size,
+    /// Instead of brink: http:// address of the stream of a server that runs already.
+    #[arg(long, requires = "push")]
+    pub url: Option<String>,
+    /// Path at which that server takes an event, by POST, and sends it to all streams.
+    #[arg(long)]
+    pub push: Option<String>,
+    /// Path of that server which other requests ask for.
+    #[arg(long, default_value = "/")]
+    pub probe: String,
+    /// Token for that server.
+    #[arg(long)]
+    pub token: Option<String>,
+    /// Process of that server, to read its memory.
+    #[arg(long)]
+    pub pid: Option<u32>,
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub streams: u32,
+    /// Seconds without changes, and again with them.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub seconds: u64,
+    /// Milliseconds from one change to the next.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    pub pause_millis: u64,
+    /// Other requests per second; 0 is none.
+    #[arg(long, default_value_t = 200)]
+    pub rate: u32,
+    /// Threads of the subscribers [default: one per core].
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+/// How changes come from upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Leg {
+    Polling,
+    Streaming,
 }
 
 fn header(text: &str) -> Result<Header, &'static str> {

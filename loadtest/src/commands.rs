@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::arguments::{self, Command, Rounds, Servers, Size};
+use crate::arguments::{self, Command, Leg, Rounds, Servers, Size};
 use crate::bare::{Bare, Response};
 use crate::case::Case;
 use crate::compare::{self, Comparison, Report};
@@ -20,8 +20,9 @@ use crate::http::Request;
 use crate::open::{self, Order};
 use crate::processes::{Launch, Program};
 use crate::sample::Load;
+use crate::subscribers::{Measure, Subject};
 use crate::target;
-use crate::{handshakes, idle, scrape, startup, storm};
+use crate::{handshakes, idle, scrape, startup, storm, subscribers};
 
 /// Carries a command out. A comparison in which a server failed ends with exit code 2.
 pub fn run(command: Command) -> Result<ExitCode, Failure> {
@@ -36,6 +37,7 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Open(arguments) => open(arguments)?,
         Command::Scrape(arguments) => scrape(&arguments)?,
         Command::Storm(arguments) => return storm(&arguments),
+        Command::Subscribers(arguments) => subscribers(arguments)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -228,4 +230,48 @@ fn storm(arguments: &arguments::Storm) -> Result<ExitCode, Failure> {
     })?;
     println!("{outcome}");
     Ok(if outcome.is_calm() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+fn subscribers(arguments: arguments::Subscribers) -> Result<(), Failure> {
+    let streams = usize::try_from(arguments.streams).unwrap_or(usize::MAX);
+    idle::raise_descriptor_limit(streams)?;
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let measure = Measure {
+        streams,
+        seconds: arguments.seconds,
+        pause: Duration::from_millis(arguments.pause_millis),
+        rate: arguments.rate,
+        threads: arguments.threads.unwrap_or_else(cores),
+        settle: Duration::from_secs(2),
+        subject: subject(arguments)?,
+    };
+    println!("{}", subscribers::measure(&measure)?);
+    Ok(())
+}
+
+fn subject(arguments: arguments::Subscribers) -> Result<Subject, Failure> {
+    if let Some(url) = &arguments.url {
+        let target = target::target(url)?;
+        return Ok(Subject::Running {
+            address: target.address,
+            path: target.path,
+            push: arguments.push.unwrap_or_default(),
+            probe: arguments.probe,
+            token: arguments.token,
+            pid: arguments.pid,
+        });
+    }
+    let plans = arguments.document.plans();
+    let [plan] = plans.as_slice() else {
+        return Err(Failure::BadArgument {
+            argument: "--document",
+            problem: "takes one document".to_owned(),
+        });
+    };
+    Ok(Subject::Brink {
+        path: arguments.brink.unwrap_or_default(),
+        workers: arguments.workers,
+        streaming: arguments.upstream == Leg::Streaming,
+        document: generate::document(plan, DEFAULT_SEED),
+    })
 }

@@ -58,7 +58,7 @@ pub fn measure(launch: &Launch, document: &Path, connections: usize, seconds: u6
 }
 
 /// Raises the soft limit of descriptors, which the server inherits. Fails if the hard one is too low.
-fn raise_descriptor_limit(connections: usize) -> Result<(), Failure> {
+pub fn raise_descriptor_limit(connections: usize) -> Result<(), Failure> {
     let wanted = connections as u64 + DESCRIPTORS_SPARE;
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= wanted) {

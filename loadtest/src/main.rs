@@ -24,8 +24,10 @@ mod sample;
 mod scrape;
 mod startup;
 mod storm;
+mod subscribers;
 mod target;
 mod tls;
+mod upstream;
 mod wrk;
 
 use std::process::ExitCode;

@@ -1,6 +1,7 @@
 //! Which program to start, and with which arguments.
 
 use std::ffi::OsStr;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -85,6 +86,29 @@ impl Launch {
     }
 }
 
+/// How to start a brink as an edge of an upstream on this machine.
+#[derive(Clone, Debug)]
+pub struct EdgeLaunch {
+    pub path: PathBuf,
+    pub workers: usize,
+    /// Changes come by a stream; otherwise it asks for them every second.
+    pub streaming: bool,
+}
+
+impl EdgeLaunch {
+    pub fn command(&self, upstream: SocketAddr, port: u16) -> Command {
+        let mut command = Command::new(&self.path);
+        // Behind the word `edge` -p means something else.
+        command.args(["-p", &port.to_string(), "-i", "127.0.0.1", "--workers", &self.workers.to_string()]);
+        command.args(["edge", "--upstream-url", &format!("http://{upstream}"), "--tokens", TOKEN_CLIENT]);
+        command.args(["--features-refresh-interval-seconds", "1"]);
+        if self.streaming {
+            command.arg("--streaming");
+        }
+        command
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +118,18 @@ mod tests {
         let files = Files { certificate: "c".into(), key: "k".into() };
         let command = launch.command(Path::new("f.json"), 8080, tls.then_some(&files));
         let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();
+        assert_eq!(arguments.join(" "), wanted);
+    }
+
+    #[test]
+    fn an_edge_is_told_where_its_changes_come_from() {
+        let launch = EdgeLaunch { path: PathBuf::from("brink"), workers: 2, streaming: true };
+        let command = launch.command(SocketAddr::from(([127, 0, 0, 1], 4242)), 8080);
+        let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();
+        let wanted = format!(
+            "-p 8080 -i 127.0.0.1 --workers 2 edge --upstream-url http://127.0.0.1:4242 --tokens {TOKEN_CLIENT} \
+             --features-refresh-interval-seconds 1 --streaming"
+        );
         assert_eq!(arguments.join(" "), wanted);
     }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::proc::{self, Memory, RunTimes};
-use super::{Launch, Program, TOKEN_CLIENT, spawn_on};
+use super::{EdgeLaunch, Launch, Program, TOKEN_CLIENT, spawn_on};
 use crate::failure::Failure;
 use crate::http::Request;
 use crate::probe;
@@ -52,16 +52,14 @@ impl Server {
         Self::spawn(launch.program, command, endpoint, folder, core)
     }
 
-    /// Starts a brink in front of an upstream and waits until it has its data.
-    pub fn start_edge(path: &Path, workers: usize, upstream: &str) -> Result<Self, Failure> {
+    /// Starts a brink as an edge and waits until it has features to serve.
+    pub fn start_edge(launch: &EdgeLaunch, upstream: SocketAddr) -> Result<Self, Failure> {
         let port = free_port().map_err(Failure::io("find a free port"))?;
-        let mut command = Command::new(path);
-        let (port_text, workers) = (port.to_string(), workers.to_string());
-        command.args(["edge", "-u", upstream, "-t", TOKEN_CLIENT, "-i", "127.0.0.1"]);
-        command.args(["--port", &port_text, "--workers", &workers]);
         let endpoint = Endpoint { address: loopback(port), tls: None };
+        let command = launch.command(upstream, port);
         let mut server = Self::spawn(Program::Brink, command, endpoint, folder()?, None)?;
-        server.await_status(&Request::new("/internal-backstage/ready"), 200)?;
+        server
+            .await_status(&Request::new("/api/client/features").with("Authorization", TOKEN_CLIENT), 200)?;
         Ok(server)
     }
 
