@@ -13,6 +13,7 @@ pub mod body;
 pub mod bootstrap;
 pub mod catalog;
 pub mod compress;
+pub mod delta;
 pub mod environment;
 pub mod error;
 pub mod etag;
