@@ -23,6 +23,7 @@ pub fn edge(reader: &mut Reader<'_>, instance: &Instance, auth_headers: &AuthHea
     if fetching != Fetching::Polling {
         one_token_per_environment(reader, &tokens);
     }
+    let repairs_by_polling = reader.flag(&options::STREAMING_FALLBACK) || !reader.flag(&options::STRICT);
     let pretrusted_tokens = pretrusted_tokens(reader);
     let features_refresh_interval = reader.period(&options::FEATURES_REFRESH_INTERVAL_SECONDS);
     let token_revalidation_interval = reader.period(&options::TOKEN_REVALIDATION_INTERVAL_SECONDS);
@@ -40,6 +41,7 @@ pub fn edge(reader: &mut Reader<'_>, instance: &Instance, auth_headers: &AuthHea
         token_revalidation_interval,
         metrics_interval,
         fetching,
+        repairs_by_polling,
         defer_token_validation,
         bootstrap_file,
         backup,

@@ -59,15 +59,18 @@ impl Follow {
         &self.fold
     }
 
-    /// A list has come.
+    /// A list has come; the document of the state after it, nothing if it is empty.
     ///
     /// # Errors
     /// If there is no state to apply it to.
-    pub fn changed(&mut self, changes: Changes) -> Result<Document, NotHydrated> {
+    pub fn changed(&mut self, changes: Changes) -> Result<Option<Document>, NotHydrated> {
+        if changes.list.is_empty() {
+            return Ok(None);
+        }
         let document = self.fold.apply(changes)?;
         self.applied += 1;
         (self.behind, self.ahead) = (false, false);
-        Ok(document)
+        Ok(Some(document))
     }
 
     /// A poll begins.

@@ -57,6 +57,8 @@ pub enum News {
     Opened {
         /// With an id.
         resumed: bool,
+        /// How long it took to the head of the answer.
+        took: Duration,
     },
     /// Changes have come.
     Changes(Changes),
@@ -73,6 +75,8 @@ pub struct Down {
     pub error: Option<CallError>,
     /// Why the next one begins without an id.
     pub gap: Option<Gap>,
+    /// How long it took until it was not opened.
+    pub took: Option<Duration>,
 }
 
 /// The way to the thread; it ends when this is dropped.
@@ -88,6 +92,12 @@ struct Switch {
     agent: Option<Agent>,
     over: bool,
     drifted: bool,
+}
+
+impl Down {
+    fn by(end: End) -> Self {
+        Self { end, error: None, gap: None, took: None }
+    }
 }
 
 impl Handle {
@@ -167,7 +177,7 @@ impl Worker {
             let went = guarded(|| Ok(self.connect(&agent))).unwrap_or_else(|error| {
                 // What made the parser panic is not to come again.
                 self.position.forget();
-                Went { down: Down { end: End::Ended, error: Some(error), gap: None }, up: Duration::ZERO }
+                Went { down: Down { error: Some(error), ..Down::by(End::Ended) }, up: Duration::ZERO }
             });
             let Some(down) = self.ended(went.down) else { return };
             wait = self.pace.ended(down.end, went.up, &mut self.random);
@@ -204,7 +214,7 @@ impl Worker {
             return Some(down);
         }
         self.position.forget();
-        Some(Down { end: End::Rehydrate, error: None, gap: Some(Gap::Drift) })
+        Some(Down { gap: Some(Gap::Drift), ..Down::by(End::Rehydrate) })
     }
 
     fn connect(&mut self, agent: &Agent) -> Went {
@@ -212,15 +222,17 @@ impl Worker {
         let resumed = id.is_some();
         let silence = self.patience.limit();
         let opening = Opening { token: self.setup.token.text(), id, silence };
+        let began = Instant::now();
         let line = match Line::open(&self.setup.client, agent, &opening) {
             Ok(line) => line,
             Err(error) => {
-                let down = Down { end: end_of(&error), error: Some(error), gap: None };
+                let took = Some(began.elapsed());
+                let down = Down { took, error: Some(error.clone()), ..Down::by(end_of(&error)) };
                 return Went { down, up: Duration::ZERO };
             }
         };
         let opened = Instant::now();
-        (self.tell)(News::Opened { resumed });
+        (self.tell)(News::Opened { resumed, took: began.elapsed() });
         let down = self.follow(line);
         Went { down, up: opened.elapsed() }
     }
@@ -245,7 +257,7 @@ impl Worker {
             let gap = gap.or_else(|| fed.is_err().then_some(Gap::TooLarge));
             if gap.is_some() {
                 self.position.forget();
-                return Down { end: End::Rehydrate, error: None, gap };
+                return Down { gap, ..Down::by(End::Rehydrate) };
             }
         }
     }
@@ -274,10 +286,10 @@ impl Worker {
 
     fn cut(&mut self, cut: Cut) -> Down {
         match cut {
-            Cut::Ended => Down { end: End::Ended, error: None, gap: None },
+            Cut::Ended => Down::by(End::Ended),
             Cut::Silent => {
                 let gap = self.position.silent().then_some(Gap::Silence);
-                Down { end: End::Silent, error: None, gap }
+                Down { gap, ..Down::by(End::Silent) }
             }
         }
     }
