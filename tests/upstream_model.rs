@@ -229,7 +229,8 @@ impl Model {
     }
 
     fn check(&self, seed: u64) {
-        let expected = parse_document(self.upstream.list().as_bytes(), &EnvironmentData::empty(Arc::from("dev")));
+        let expected =
+            parse_document(self.upstream.list().as_bytes(), &EnvironmentData::empty(Arc::from("dev")));
         let expected = expected.expect("a good list");
         let known = self.known();
         let features = |list: &[Arc<brink::features::fragment::Fragment>]| -> Vec<String> {

@@ -244,8 +244,12 @@ impl Sync {
 
     fn stream_changes(&mut self, key: TokenKey, changes: Changes, now: Instant) {
         self.tally.streamed(changes.list.iter().map(|change| change.kind()), changes.unknown);
+        let hydrates = changes.hydrates();
         self.take_changes(key, changes);
-        self.pace_polls(&key, now);
+        // Others leave it alone, so that comparing takes place however often something changes.
+        if hydrates {
+            self.pace_polls(&key, now);
+        }
         self.settle_loads();
         self.settle_restored();
     }
@@ -343,7 +347,10 @@ impl Sync {
     /// Begins again without an id.
     fn drifted(&mut self, key: &TokenKey, scope: &Scope) {
         self.tally.drifted();
-        tracing::warn!(scope = describe(scope), "A fetched list differs from what the changes add up to: asking for the whole state");
+        tracing::warn!(
+            scope = describe(scope),
+            "A fetched list differs from what the changes add up to: asking for the whole state"
+        );
         if self.follows.fetching == Fetching::Delta {
             self.tally.rehydrates(Gap::Drift.label());
             self.schedule.set_etag(key, None);
@@ -371,7 +378,10 @@ impl Sync {
         let is_news = following.without_deltas.replace(now + WITHOUT_DELTAS).is_none();
         if is_news && !streams {
             let scope = describe(&following.scope);
-            tracing::warn!(scope, "Upstream has no deltas (404 on /api/client/delta): whole lists are polled");
+            tracing::warn!(
+                scope,
+                "Upstream has no deltas (404 on /api/client/delta): whole lists are polled"
+            );
         }
         self.schedule.bring_forward(&key, now);
         !trouble.is_refusal()

@@ -31,8 +31,8 @@ use std::{
 use brink_shards::Broadcast;
 use calls::{Calls, Outcome};
 use claims::Claim;
-use follow::Follows;
 use crossbeam_channel::{Receiver, select};
+use follow::Follows;
 use loads::Loads;
 use rand::{SeedableRng, rngs::SmallRng};
 use restore::Restore;

@@ -12,7 +12,9 @@ use super::{
 };
 use crate::{
     config::settings,
-    features::{catalog::Applied, delta::Asked, environment::EnvironmentData, error::DocumentError, model::Document},
+    features::{
+        catalog::Applied, delta::Asked, environment::EnvironmentData, error::DocumentError, model::Document,
+    },
     messages::{Verdict, Waiter},
     tokens::{key::TokenKey, refresh::RefreshToken, scope::Scope},
     upstream::error::CallError,

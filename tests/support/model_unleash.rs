@@ -26,7 +26,13 @@ pub struct Unleash {
 impl Unleash {
     /// An empty one.
     pub fn new(revision: u64) -> Self {
-        Self { revision, features: BTreeMap::new(), segments: BTreeMap::new(), log: vec![(revision, Value::Null)], life: 0 }
+        Self {
+            revision,
+            features: BTreeMap::new(),
+            segments: BTreeMap::new(),
+            log: vec![(revision, Value::Null)],
+            life: 0,
+        }
     }
 
     /// Creates or changes a feature; `content` is something to tell two versions by.
@@ -102,9 +108,16 @@ impl Unleash {
     pub fn list(&self) -> String {
         let mut referred: Vec<i64> = Vec::new();
         for feature in self.features.values() {
-            referred.extend(feature["strategies"][0]["segments"].as_array().into_iter().flatten().filter_map(Value::as_i64));
+            referred.extend(
+                feature["strategies"][0]["segments"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_i64),
+            );
         }
-        let segments: Vec<&Value> = self.segments.iter().filter(|(id, _)| referred.contains(id)).map(|(_, value)| value).collect();
+        let segments: Vec<&Value> =
+            self.segments.iter().filter(|(id, _)| referred.contains(id)).map(|(_, value)| value).collect();
         json!({"version": 2, "features": self.features.values().collect::<Vec<_>>(), "segments": segments,
                "meta": {"etag": self.tag(), "queryHash": "76d8bb0e", "revisionId": self.revision}})
         .to_string()
@@ -129,7 +142,8 @@ impl Unleash {
     fn note(&mut self, id: u64, event: Value) {
         self.log.push((id, event));
         // Never in the middle of one id.
-        while self.log.len() > WINDOW && self.log.first().map(|one| one.0) != self.log.last().map(|one| one.0) {
+        while self.log.len() > WINDOW && self.log.first().map(|one| one.0) != self.log.last().map(|one| one.0)
+        {
             self.log.remove(0);
         }
     }

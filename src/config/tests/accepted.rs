@@ -556,10 +556,20 @@ fn secrets_come_from_files() {
 
 #[test]
 fn pending_options_are_named_when_given() {
-    check(&format!("{EDGE} --client-keepalive-timeout 3 -p a:b.c"), &[], |c| c.pending, r#"["client-keepalive-timeout"]"#);
+    check(
+        &format!("{EDGE} --client-keepalive-timeout 3 -p a:b.c"),
+        &[],
+        |c| c.pending,
+        r#"["client-keepalive-timeout"]"#,
+    );
     check(&format!("{EDGE} --streaming=false"), &["HOSTNAME=h"], |c| c.pending, "[]");
     check(&format!("{EDGE} --streaming --delta"), &[], |c| c.pending, "[]");
-    check(EDGE, &["BOOTSTRAP_FILE=f", "CLIENT_KEEPALIVE_TIMEOUT=3"], |c| c.pending, r#"["client-keepalive-timeout"]"#);
+    check(
+        EDGE,
+        &["BOOTSTRAP_FILE=f", "CLIENT_KEEPALIVE_TIMEOUT=3"],
+        |c| c.pending,
+        r#"["client-keepalive-timeout"]"#,
+    );
     check(OFFLINE, &["BOOTSTRAP_FILE=f", "STREAMING=true"], |c| c.pending, "[]");
     check(
         &format!("{EDGE} --delta-diff"),

@@ -206,8 +206,14 @@ mod tests {
         let gone = json!({"type": "segment-removed", "eventId": 42, "segmentId": 1});
         check(&[&base, &[gone.clone()], &[gone]], r#"["a@p1", "b@p1"] [] Some(42)"#);
         // Archived and revived.
-        check(&[&base, &[removed(41, "a", "p1"), updated(42, "a", "p1")]], r#"["a@p1", "b@p1"] [1] Some(42)"#);
-        check(&[&base, &[updated(41, "c", "p1"), removed(42, "c", "p1")]], r#"["a@p1", "b@p1"] [1] Some(42)"#);
+        check(
+            &[&base, &[removed(41, "a", "p1"), updated(42, "a", "p1")]],
+            r#"["a@p1", "b@p1"] [1] Some(42)"#,
+        );
+        check(
+            &[&base, &[updated(41, "c", "p1"), removed(42, "c", "p1")]],
+            r#"["a@p1", "b@p1"] [1] Some(42)"#,
+        );
     }
 
     #[test]
@@ -220,7 +226,10 @@ mod tests {
     fn a_hydration_replaces_everything_and_may_lower_the_id() {
         let base = [hydration(40, &["a", "b"]), updated(41, "c", "p1")];
         check(&[&base, &[hydration(3, &["z"])]], r#"["z@p1"] [1] Some(3)"#);
-        check(&[&base, &[removed(42, "a", "p1"), hydration(3, &[]), updated(4, "y", "p1")]], r#"["y@p1"] [1] Some(4)"#);
+        check(
+            &[&base, &[removed(42, "a", "p1"), hydration(3, &[]), updated(4, "y", "p1")]],
+            r#"["y@p1"] [1] Some(4)"#,
+        );
         check(&[&[hydration(0, &[])], &[updated(1, "y", "p1")]], r#"["y@p1"] [1] Some(1)"#);
     }
 
@@ -286,11 +295,14 @@ mod tests {
         let name = prop::sample::select(vec!["a", "b", "c"]);
         let project = prop::sample::select(vec!["p1", "p2"]);
         prop_oneof![
-            (0..9_u64, prop::collection::vec(name.clone(), 0..3)).prop_map(|(id, names)| hydration(id, &names)),
-            (0..9_u64, name.clone(), project.clone()).prop_map(|(id, name, project)| updated(id, name, project)),
+            (0..9_u64, prop::collection::vec(name.clone(), 0..3))
+                .prop_map(|(id, names)| hydration(id, &names)),
+            (0..9_u64, name.clone(), project.clone())
+                .prop_map(|(id, name, project)| updated(id, name, project)),
             (0..9_u64, name, project).prop_map(|(id, name, project)| removed(id, name, project)),
             (0..9_u64, 0..3_i64, 0..3_i64).prop_map(|(id, one, content)| segment(id, one, content)),
-            (0..9_u64, 0..3_i64).prop_map(|(id, one)| json!({"type": "segment-removed", "eventId": id, "segmentId": one})),
+            (0..9_u64, 0..3_i64)
+                .prop_map(|(id, one)| json!({"type": "segment-removed", "eventId": id, "segmentId": one})),
         ]
     }
 

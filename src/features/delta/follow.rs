@@ -126,7 +126,8 @@ mod tests {
     use serde_json::json;
 
     fn hydrated(id: u64, name: &str) -> Changes {
-        let event = json!({"type": "hydration", "eventId": id, "features": [{"name": name, "enabled": true}]});
+        let event =
+            json!({"type": "hydration", "eventId": id, "features": [{"name": name, "enabled": true}]});
         parse_changes(json!({"events": [event]}).to_string().as_bytes(), &nothing()).expect("good")
     }
 
@@ -165,7 +166,8 @@ mod tests {
 
     #[test]
     fn a_poll_that_a_change_overtook_counts_if_it_is_newer() {
-        for (revision, expected) in [(Some(10), Polled::Late), (None, Polled::Late), (Some(21), Polled::Take)] {
+        for (revision, expected) in [(Some(10), Polled::Late), (None, Polled::Late), (Some(21), Polled::Take)]
+        {
             let mut follow = following();
             let asked = follow.asking();
             follow.changed(hydrated(20, "c")).expect("hydrated");

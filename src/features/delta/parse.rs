@@ -253,7 +253,10 @@ mod tests {
             (one(r#"{"type":"hydration","eventId":1}"#), "missing field `features`"),
             (one(r#"{"type":"hydration","eventId":1,"features":[{}]}"#), "features[0]"),
             (one(r#"{"type":"feature-updated","eventId":1}"#), "missing field `feature`"),
-            (one(r#"{"type":"feature-updated","eventId":1,"feature":{"enabled":true}}"#), "events[0].feature.name"),
+            (
+                one(r#"{"type":"feature-updated","eventId":1,"feature":{"enabled":true}}"#),
+                "events[0].feature.name",
+            ),
             (one(r#"{"type":"feature-removed","eventId":1}"#), "missing field `featureName`"),
             (one(r#"{"type":"segment-updated","eventId":1,"segment":[]}"#), "events[0].segment"),
             (one(r#"{"type":"segment-removed","eventId":1,"segmentId":"1"}"#), "invalid type"),

@@ -86,7 +86,12 @@ impl Line {
     }
 }
 
-fn ask(client: &Client, agent: &Agent, url: &Url, opening: &Opening<'_>) -> Result<Response<Body>, CallError> {
+fn ask(
+    client: &Client,
+    agent: &Agent,
+    url: &Url,
+    opening: &Opening<'_>,
+) -> Result<Response<Body>, CallError> {
     let mut own = vec![
         (ACCEPT, HeaderValue::from_static("text/event-stream")),
         // A compressor may hold an event back.

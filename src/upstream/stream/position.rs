@@ -125,7 +125,10 @@ impl Position {
             self.silences = 0;
         }
         if !NAMES.contains(&&*event.name) {
-            tracing::debug!(name = event.name.chars().take(40).collect::<String>(), "The stream has an event of another type");
+            tracing::debug!(
+                name = event.name.chars().take(40).collect::<String>(),
+                "The stream has an event of another type"
+            );
             return Received::default();
         }
         let changes = match parse(&event.data, known) {
@@ -140,11 +143,7 @@ impl Position {
         let is_lower = !changes.hydrates() && resumed.is_some_and(|mine| is_below(&event, &changes, mine));
         let is_incomplete = changes.is_incomplete();
         self.id = event.id.or(self.id.take());
-        let gap = if is_incomplete {
-            Some(Gap::Unknown)
-        } else {
-            is_lower.then_some(Gap::Lower)
-        };
+        let gap = if is_incomplete { Some(Gap::Unknown) } else { is_lower.then_some(Gap::Lower) };
         Received { changes: Some(changes), gap }
     }
 
@@ -182,7 +181,12 @@ mod tests {
     const LOWER: &str = r#"{"type":"segment-removed","eventId":4,"segmentId":1}"#;
     const UNKNOWN: &str = r#"{"type":"flag-frozen","eventId":42}"#;
 
-    fn receive(position: &mut Position, name: &str, id: Option<&str>, events: &str) -> (bool, Option<&'static str>) {
+    fn receive(
+        position: &mut Position,
+        name: &str,
+        id: Option<&str>,
+        events: &str,
+    ) -> (bool, Option<&'static str>) {
         let known = EnvironmentData::empty(Arc::from("dev"));
         let data = format!(r#"{{"events":[{events}]}}"#).into_bytes();
         let event = Event { name: name.into(), data, id: id.map(str::to_owned) };
@@ -251,7 +255,11 @@ mod tests {
             let mut position = at_40();
             assert_eq!(position.begin(), Some("40"));
             assert_eq!(update(&mut position, id, events), (true, gap), "{id:?} {events}");
-            assert_eq!(update(&mut position, Some("4"), LOWER), (true, None), "the second one is as good as any");
+            assert_eq!(
+                update(&mut position, Some("4"), LOWER),
+                (true, None),
+                "the second one is as good as any"
+            );
         }
         let mut position = at_40();
         assert_eq!(update(&mut position, Some("40-0badcafe"), REMOVED), (true, None));

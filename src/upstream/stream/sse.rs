@@ -191,7 +191,10 @@ mod tests {
         check("data: a\ndata:b\ndata\ndata:  c\n\n", &[event("", "a\nb\n\n c", None)]);
         check("data\n\n", &[event("", "", None)]);
         check("event: x\nid: 7\n\ndata: a\n\n", &[event("", "a", Some("7"))]);
-        check("id: 7\nid: 8\ndata: a\n\nid\ndata: b\n\n", &[event("", "a", Some("8")), event("", "b", Some(""))]);
+        check(
+            "id: 7\nid: 8\ndata: a\n\nid\ndata: b\n\n",
+            &[event("", "a", Some("8")), event("", "b", Some(""))],
+        );
         check("id: 1\0\ndata: a\n\n", &[event("", "a", None)]);
         check("event: a\nevent: b\ndata: 1\n\ndata: 2\n\n", &[event("b", "1", None), event("", "2", None)]);
         check("other: x\ndatas: y\n data: z\nDATA: w\n\n", &[]);
@@ -233,14 +236,28 @@ mod tests {
         assert_eq!(feed("data: 1234567890\n".repeat(10)), Err(TooLarge));
         assert_eq!(feed("data: 1234567890\n\n".repeat(50)), Ok(()));
         let (mut parser, mut items) = (Parser::new(20), Vec::new());
-        let result = parser.feed(format!("data: a\n\n{}", "x".repeat(21)).as_bytes(), |item| items.push(item));
+        let result =
+            parser.feed(format!("data: a\n\n{}", "x".repeat(21)).as_bytes(), |item| items.push(item));
         assert_eq!((result, items), (Err(TooLarge), vec![event("", "a", None)]));
     }
 
     fn stream() -> impl Strategy<Value = Vec<u8>> {
         let piece = prop::sample::select(vec![
-            &b"data"[..], b"event", b"id", b"retry", b":", b" ", b"\r", b"\n", b"\r\n", b"\n\n", b"7", b"x", b"\0",
-            b"\xEF\xBB\xBF", b"\xff",
+            &b"data"[..],
+            b"event",
+            b"id",
+            b"retry",
+            b":",
+            b" ",
+            b"\r",
+            b"\n",
+            b"\r\n",
+            b"\n\n",
+            b"7",
+            b"x",
+            b"\0",
+            b"\xEF\xBB\xBF",
+            b"\xff",
         ]);
         prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
     }
