@@ -55,10 +55,11 @@ pub fn serves(brink: &Brink, names: &[&str]) -> Response {
 /// Waits until a feature has this content.
 #[track_caller]
 pub fn shows(brink: &Brink, name: &str, content: u64) {
+    let content = content.to_string();
     brink.get_until(FEATURES, &[("authorization", TOKEN)], |response| {
         let body = response.json();
         let features = body["features"].as_array().cloned().unwrap_or_default();
-        features.iter().any(|one| one["name"] == name && one["description"] == content.to_string())
+        features.iter().any(|one| one["name"] == name && one["description"] == *content)
     });
 }
 

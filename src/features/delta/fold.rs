@@ -204,7 +204,8 @@ mod tests {
         check(&[&base, &[removed(41, "a", "p1"), removed(42, "zzz", "p1")]], r#"["b@p1"] [1] Some(42)"#);
         check(&[&base, &[segment(41, 7, 1), segment(41, 1, 1)]], r#"["a@p1", "b@p1"] [1, 7] Some(41)"#);
         let gone = json!({"type": "segment-removed", "eventId": 42, "segmentId": 1});
-        check(&[&base, &[gone.clone()], &[gone]], r#"["a@p1", "b@p1"] [] Some(42)"#);
+        let gone = [gone];
+        check(&[&base, &gone, &gone], r#"["a@p1", "b@p1"] [] Some(42)"#);
         // Archived and revived.
         check(
             &[&base, &[removed(41, "a", "p1"), updated(42, "a", "p1")]],
