@@ -158,8 +158,13 @@ impl Model {
             0 => {}
             1 => wire.extend([frame.clone(), frame]),
             2 => wire.insert(0, frame),
-            3 => wire.push(frame.replacen(":", "", 3)),
-            4 => wire.push(frame.replace(r#"{"events":[{"#, r#"{"events":[{"type":"frozen","eventId":1},{"#)),
+            3 => wire.push(frame.replace("\"events\":", "\"events\"")),
+            // One of a kind that is not known here.
+            4 => wire.push(
+                frame
+                    .replacen("-updated\",\"eventId\"", "-frozen\",\"eventId\"", 1)
+                    .replacen("-removed", "-thawed", 1),
+            ),
             5 => wire.push(frame.get(..frame.len() / 2).unwrap_or_default().to_owned()),
             _ => wire.push(frame),
         }
