@@ -48,6 +48,9 @@ const CHECK_RESUMED: [Duration; 2] = [Duration::from_secs(2), Duration::from_sec
 const FIRST_STATE: Duration = Duration::from_secs(5);
 /// How long upstream is not asked for deltas again after it had none.
 const WITHOUT_DELTAS: Duration = Duration::from_secs(600);
+/// A connection that ended sooner was of no use, and so many in a row are worth a line.
+const SHORT: Duration = Duration::from_secs(5);
+const SHORT_TIMES: u32 = 3;
 /// Not to be polled any more.
 const NEVER: Duration = Duration::from_secs(30 * 24 * 3_600);
 
@@ -78,6 +81,10 @@ struct Following {
     up: bool,
     /// What was said about the stream last.
     said: Option<Said>,
+    /// When it was opened last.
+    opened: Instant,
+    /// Connections in a row that ended at once.
+    short: u32,
     /// Of the last list that shows what is known.
     list_tag: Option<String>,
     /// When a list is due for comparison, with delta calls.
@@ -160,6 +167,8 @@ impl Sync {
             mark: 0,
             up: false,
             said: None,
+            opened: now,
+            short: 0,
             list_tag: None,
             check_at: now + self.between(CHECK.mul_f64(0.9), CHECK),
             without_deltas: None,
@@ -229,7 +238,7 @@ impl Sync {
         self.tally.called(crate::observe::tally::Operation::Streaming, Ok(200), took);
         let check = self.between(CHECK_RESUMED[0], CHECK_RESUMED[1]);
         let Some(following) = self.follows.by_token.get_mut(&key) else { return };
-        following.up = true;
+        (following.up, following.opened) = (true, now);
         self.tally.stream_up(&following.scope, true);
         let scope = describe(&following.scope);
         match following.said.replace(Said::Up) {
@@ -270,7 +279,7 @@ impl Sync {
         let Some(following) = self.follows.by_token.get_mut(&key) else { return };
         following.up = false;
         self.tally.stream_up(&following.scope, false);
-        following.say_down(end, error.as_ref(), gap.as_ref());
+        following.say_down(end, error.as_ref(), gap.as_ref(), now);
         let is_loaded = self.loads.look(key).is_some_and(|target| target.loaded);
         let is_first = self.schedule.failures(&key) == Some(0);
         if !is_loaded && is_first {
@@ -304,22 +313,29 @@ impl Sync {
         }
     }
 
-    /// A delta call has brought changes: `None` if there are none.
-    pub(super) fn delta_fetched(&mut self, key: TokenKey, etag: Option<String>, changes: Changes) {
+    /// A delta call has brought changes.
+    pub(super) fn delta_fetched(&mut self, key: TokenKey, fresh: Fresh<Changes>, asked: Asked) {
+        let Fresh { etag, content: changes } = fresh;
         let Some(following) = self.follows.by_token.get_mut(&key) else { return };
         if following.without_deltas.take().is_some() && self.follows.fetching == Fetching::Delta {
             let scope = describe(&following.scope);
             tracing::info!(scope, "Upstream has deltas again: lists are not polled any more");
         }
-        let is_incomplete = changes.is_incomplete();
+        if following.follow.asking() != asked {
+            // The stream has come in between; what was true before it is not to replace what it says.
+            return;
+        }
+        let (is_empty, is_incomplete) = (changes.list.is_empty(), changes.is_incomplete());
         let id = changes.event_id_max();
         self.tally.streamed(changes.list.iter().map(|change| change.kind()), changes.unknown);
         self.take_changes(key, changes);
-        let etag = etag.or_else(|| id.map(|id| format!("\"{id}\""))).filter(|_| !is_incomplete);
         if is_incomplete {
             self.tally.rehydrates(Gap::Unknown.label());
         }
-        self.schedule.set_etag(&key, etag);
+        let etag = etag.or_else(|| id.map(|id| format!("\"{id}\""))).filter(|_| !is_incomplete);
+        if etag.is_some() || !is_empty || is_incomplete {
+            self.schedule.set_etag(&key, etag);
+        }
     }
 
     /// A list has come for a token that is followed.
@@ -418,20 +434,23 @@ impl Sync {
 
 impl Following {
     /// Once per change: an ordinary end that is followed by a connection is none.
-    fn say_down(&mut self, end: End, error: Option<&CallError>, gap: Option<&Gap>) {
+    fn say_down(&mut self, end: End, error: Option<&CallError>, gap: Option<&Gap>, now: Instant) {
         let scope = describe(&self.scope);
         if let Some(gap) = gap {
             tracing::warn!(scope, "Asking the stream for the whole state: {gap}");
             return;
         }
-        let was_open = error.is_none();
-        if was_open {
+        let Some(error) = error else {
             tracing::debug!(scope, end = end.label(), "The stream has ended");
+            let is_short = now.saturating_duration_since(self.opened) < SHORT;
+            self.short = if is_short { self.short.saturating_add(1) } else { 0 };
+            if self.short == SHORT_TIMES {
+                tracing::warn!(scope, "The stream of upstream ends soon after it begins, will keep trying");
+            }
             return;
-        }
+        };
         let said = Some(Said::Down(end.label()));
         if self.said != said {
-            let error = error.map_or_else(|| "it ends at once".to_owned(), CallError::to_string);
             tracing::warn!(scope, "The stream of upstream cannot be had, will keep trying: {error}");
             self.said = said;
         }

@@ -116,7 +116,9 @@ impl Sync {
                     Some((etag, Content::List(content))) => {
                         self.list_came(key, Fresh { etag, content }, asked, now);
                     }
-                    Some((etag, Content::Changes(changes))) => self.delta_fetched(key, etag, changes),
+                    Some((etag, Content::Changes(content))) => {
+                        self.delta_fetched(key, Fresh { etag, content }, asked);
+                    }
                     None => {}
                 }
             }

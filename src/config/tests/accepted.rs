@@ -11,14 +11,14 @@ use crate::{
     tokens::token::Token,
 };
 
-const EDGE: &str = "edge -u http://u";
+pub(super) const EDGE: &str = "edge -u http://u";
 const OFFLINE: &str = "offline -b f -c x";
 
 fn config(line: &str, variables: &[&str]) -> Config {
     run(line, variables).unwrap_or_else(|exit| panic!("{line} {variables:?}: {}", exit.stderr()))
 }
 
-fn edge(config: Config) -> Edge {
+pub(super) fn edge(config: Config) -> Edge {
     match config.mode {
         Mode::Edge(edge) => *edge,
         other => panic!("{other:?}"),
@@ -52,7 +52,7 @@ fn masked(edge: Edge) -> Vec<String> {
 }
 
 /// `debug` is the `Debug` text of the field.
-fn check<T: Debug>(line: &str, variables: &[&str], field: impl Fn(Config) -> T, debug: &str) {
+pub(super) fn check<T: Debug>(line: &str, variables: &[&str], field: impl Fn(Config) -> T, debug: &str) {
     assert_eq!(format!("{:?}", field(config(line, variables))), debug, "{line} {variables:?}");
 }
 
@@ -341,22 +341,6 @@ fn options_of_edge() {
         r#"(true, Some("eu"))"#,
     );
     check(EDGE, &["EDGE_HOSTING=else"], |c| c.instance.hosted, "false");
-}
-
-#[test]
-fn start_scope() {
-    let scope = |c| edge(c).start_scope;
-    check(EDGE, &[], scope, "Dynamic");
-    check(&format!("{EDGE} -t a:b.c"), &[], scope, "Strict");
-    check(&format!("{EDGE} -t a:b.c --strict"), &[], scope, "Strict");
-    check(&format!("{EDGE} -t a:b.c"), &["DYNAMIC=true"], scope, "Dynamic");
-    check(&format!("{EDGE} -t a:b.c --dynamic"), &["STRICT=false"], scope, "Dynamic");
-    check(
-        &format!("{EDGE} --strict"),
-        &["UNLEASH_CLIENT_SECRET=s", "DESIRED_ENVIRONMENTS=a"],
-        scope,
-        "Strict",
-    );
 }
 
 #[test]
