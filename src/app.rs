@@ -3,6 +3,7 @@
 //! The order matters: signals are blocked before any thread exists; what can fail by configuration fails before
 //! the port opens; the port opens before anything is asked of upstream.
 
+mod deltas;
 mod stop;
 
 use std::{
@@ -233,6 +234,7 @@ fn serve_edge(config: &Config, settings: &settings::Edge, mut ready: Prepared) -
     let bootstrap = settings.bootstrap_file.as_deref().map(bootstrap).transpose()?;
     let store = settings.backup.as_ref().map(persist::open).transpose()?;
     warn_about(&client, settings);
+    deltas::check(&client, settings).map_err(Failed::Start)?;
     // It reads while the port opens.
     let (persist, restore) = match store {
         Some(store) => {
@@ -276,6 +278,8 @@ fn serve_edge(config: &Config, settings: &settings::Edge, mut ready: Prepared) -
     let setup = sync::Setup {
         registry,
         interval: settings.features_refresh_interval,
+        fetching: settings.fetching,
+        repairs: settings.repairs_by_polling,
         client,
         requests_tokens,
         broadcast: pool.broadcast().clone(),

@@ -4,7 +4,8 @@
 //! ```text
 //!   asks of shards --\                           /--> fetch workers, validation workers (blocking calls)
 //!   outcomes of calls --> Sync: change state --> dispatch what is due
-//!   finished forms --/                           \--> publish if changed, then answer waiting requests
+//!   news of streams -/                           |
+//!   finished forms -/                            \--> publish if changed, then answer waiting requests
 //! ```
 //!
 //! Blocks on nothing but its inbox. Last good data is never given up because of an answer alone: a 401 or 403
@@ -13,6 +14,7 @@
 mod calls;
 mod claims;
 mod describe;
+mod follow;
 mod issue;
 mod loads;
 mod refresh;
@@ -30,11 +32,13 @@ use brink_shards::Broadcast;
 use calls::{Calls, Outcome};
 use claims::Claim;
 use crossbeam_channel::{Receiver, select};
+use follow::Follows;
 use loads::Loads;
 use rand::{SeedableRng, rngs::SmallRng};
 use restore::Restore;
 
 use crate::{
+    config::settings::Fetching,
     control::Control,
     features::{catalog::Catalog, model::Document},
     messages::{Ask, Verdict, Waiter},
@@ -63,6 +67,10 @@ pub struct Setup {
     pub registry: TokenRegistry,
     /// Refresh interval.
     pub interval: Duration,
+    /// How features are kept fresh.
+    pub fetching: Fetching,
+    /// Lists may be polled where deltas or streams are wanted.
+    pub repairs: bool,
     /// Unleash or another edge.
     pub client: Arc<Client>,
     /// To request start-up tokens with, where they are not configured. Their environments are promised in the registry.
@@ -89,6 +97,8 @@ pub struct Sync {
     catalog: Catalog,
     schedule: Schedule<crate::tokens::key::TokenKey>,
     loads: Loads,
+    /// Folds and streams.
+    follows: Follows,
     publisher: Publisher,
     calls: Calls,
     broadcast: Broadcast<Edge>,
@@ -129,6 +139,7 @@ impl Sync {
             registry: setup.registry,
             catalog: Catalog::default(),
             loads: Loads::default(),
+            follows: Follows::new(setup.fetching, setup.repairs, Arc::clone(&setup.client)),
             publisher,
             calls,
             broadcast: setup.broadcast,
@@ -163,6 +174,7 @@ impl Sync {
             let outcomes = self.calls.outcomes().clone();
             let made = self.publisher.made().clone();
             let reports = self.restore.reports();
+            let news = self.follows.news().clone();
             select! {
                 recv(asks) -> ask => match ask {
                     Ok(ask) => self.asked(ask, Instant::now()),
@@ -170,6 +182,10 @@ impl Sync {
                 },
                 recv(outcomes) -> outcome => match outcome {
                     Ok(outcome) => self.called(outcome, Instant::now()),
+                    Err(_) => return,
+                },
+                recv(news) -> news => match news {
+                    Ok((mark, news)) => self.streamed(mark, news, Instant::now()),
                     Err(_) => return,
                 },
                 recv(made) -> form => match form {

@@ -8,14 +8,14 @@ use crate::{
     tokens::token::Token,
 };
 
-const EDGE: &str = "edge -u http://u";
+pub(super) const EDGE: &str = "edge -u http://u";
 const OFFLINE: &str = "offline -b f -c x";
 
 fn config(line: &str, variables: &[&str]) -> Config {
     run(line, variables).unwrap_or_else(|exit| panic!("{line} {variables:?}: {}", exit.stderr()))
 }
 
-fn edge(config: Config) -> Edge {
+pub(super) fn edge(config: Config) -> Edge {
     match config.mode {
         Mode::Edge(edge) => *edge,
         other => panic!("{other:?}"),
@@ -49,7 +49,7 @@ fn masked(edge: Edge) -> Vec<String> {
 }
 
 /// `debug` is the `Debug` text of the field.
-fn check<T: Debug>(line: &str, variables: &[&str], field: impl Fn(Config) -> T, debug: &str) {
+pub(super) fn check<T: Debug>(line: &str, variables: &[&str], field: impl Fn(Config) -> T, debug: &str) {
     assert_eq!(format!("{:?}", field(config(line, variables))), debug, "{line} {variables:?}");
 }
 
@@ -341,22 +341,6 @@ fn options_of_edge() {
 }
 
 #[test]
-fn start_scope() {
-    let scope = |c| edge(c).start_scope;
-    check(EDGE, &[], scope, "Dynamic");
-    check(&format!("{EDGE} -t a:b.c"), &[], scope, "Strict");
-    check(&format!("{EDGE} -t a:b.c --strict"), &[], scope, "Strict");
-    check(&format!("{EDGE} -t a:b.c"), &["DYNAMIC=true"], scope, "Dynamic");
-    check(&format!("{EDGE} -t a:b.c --dynamic"), &["STRICT=false"], scope, "Dynamic");
-    check(
-        &format!("{EDGE} --strict"),
-        &["UNLEASH_CLIENT_SECRET=s", "DESIRED_ENVIRONMENTS=a"],
-        scope,
-        "Strict",
-    );
-}
-
-#[test]
 fn client_identities() {
     let identity = |c| edge(c).upstream.identity;
     let pkcs8 = "--pkcs8-client-certificate-file c --pkcs8-client-key-file k";
@@ -554,9 +538,20 @@ fn secrets_come_from_files() {
 
 #[test]
 fn pending_options_are_named_when_given() {
-    check(&format!("{EDGE} --streaming --delta=false -p a:b.c"), &[], |c| c.pending, r#"["streaming"]"#);
+    check(
+        &format!("{EDGE} --client-keepalive-timeout 3 -p a:b.c"),
+        &[],
+        |c| c.pending,
+        r#"["client-keepalive-timeout"]"#,
+    );
     check(&format!("{EDGE} --streaming=false"), &["HOSTNAME=h"], |c| c.pending, "[]");
-    check(EDGE, &["BOOTSTRAP_FILE=f", "STREAMING=true"], |c| c.pending, r#"["streaming"]"#);
+    check(&format!("{EDGE} --streaming --delta"), &[], |c| c.pending, "[]");
+    check(
+        EDGE,
+        &["BOOTSTRAP_FILE=f", "CLIENT_KEEPALIVE_TIMEOUT=3"],
+        |c| c.pending,
+        r#"["client-keepalive-timeout"]"#,
+    );
     check(OFFLINE, &["BOOTSTRAP_FILE=f", "STREAMING=true"], |c| c.pending, "[]");
     check(
         &format!("{EDGE} --delta-diff"),

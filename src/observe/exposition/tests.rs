@@ -162,7 +162,7 @@ fn exercise(tally: &Tally) {
     tally.validated(3, 2);
     tally.tokens_stand(&TokenStates { invalid: 1, trusted: 2, unknown: 3, validated: 4 });
     tally.polled(&scope(), Some(7), SystemTime::UNIX_EPOCH + Duration::from_secs(1_000));
-    tally.delta_applied(&scope(), 9, SystemTime::UNIX_EPOCH + Duration::from_secs(1_000));
+    tally.delta_applied(&scope(), Some(9), SystemTime::UNIX_EPOCH + Duration::from_secs(1_000));
     tally.used("svc", "flag", 2, 1);
     tally.batch_built(20_000);
     tally.upload_interval(Duration::from_secs(60));
