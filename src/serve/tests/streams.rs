@@ -320,13 +320,13 @@ fn frames_are_made_once_for_all() {
     let view = after(&["*"], SECOND);
     let state = ScopeState::Serving(Arc::clone(&view));
     let snapshot = Arc::new(snapshot(&[Known::backend(TOKEN, &["*"], state)]));
-    let batch = view.changes.since(after(&["*"], FIRST).changes.token()).expect("one")[0].message();
-    let before = Arc::strong_count(batch);
+    let change = view.changes.since(after(&["*"], FIRST).changes.token()).expect("one")[0].message();
+    let before = Arc::strong_count(change);
     hub.streams.follow(&Replica::new(Arc::clone(&snapshot)));
-    assert_eq!(Arc::strong_count(batch), before + 1, "shared by all of the shard");
+    assert_eq!(Arc::strong_count(change), before + 1, "shared by all of the shard");
     let counts = hub.taps.iter_mut().map(|tap| tap.take().len()).collect::<Vec<_>>();
-    assert_eq!(counts, [[batch.len(); 50], [batch.len(); 50], [0; 50]].concat());
-    assert_eq!(Arc::strong_count(batch), before, "given back once sent");
+    assert_eq!(counts, [[change.len(); 50], [change.len(); 50], [0; 50]].concat());
+    assert_eq!(Arc::strong_count(change), before, "given back once sent");
 }
 
 #[test]
