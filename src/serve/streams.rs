@@ -1,13 +1,13 @@
 //! The open streams of one shard: who follows what, and what they are sent when it changes.
 //!
 //! ```text
-//!   snapshot -> for each group: batches after its position, or a hydration -> the same frames to all feeds of it
+//!   snapshot -> for each group: changes after its position, or a hydration -> the same frames to all feeds of it
 //!   tick     -> a thirtieth of all feeds: keep-alive, or forgotten if the client is gone
 //! ```
 //!
 //! Streams with one token and one prefix are a group; all of a group stand where the replica stood when it was applied
 //! last, so a group has one position. Frames are made once per scope, position and prefix, out of messages that the
-//! publisher has written and of ranges of the scope's body: nothing is copied but what a prefix leaves of a batch.
+//! publisher has written and of ranges of the scope's body: nothing is copied but what a prefix leaves of a change.
 //! A token that is no longer good, or whose scope is served no more, ends its streams with the snapshot that says so.
 
 use std::{collections::HashMap, rc::Rc, sync::Arc, time::Duration};
@@ -19,7 +19,7 @@ use super::{
     replica::{Replica, ScopeReplica, Serving},
 };
 use crate::{
-    features::changes::{Batch, KEEP_ALIVE, Kind, ResumeToken},
+    features::changes::{Change, KEEP_ALIVE, Kind, ResumeToken},
     tokens::{
         key::{KeyMap, TokenKey},
         scope::Scope,
@@ -267,9 +267,9 @@ impl FrameDesk {
             return Rc::clone(frames);
         }
         let frames: Rc<[Frame]> = match position.and_then(|position| serving.view.changes.since(position)) {
-            Some(batches) if prefix.is_empty() => batches.iter().map(|batch| whole(batch)).collect(),
-            Some(batches) => {
-                batches.iter().filter_map(|batch| batch.message_for(prefix).map(Frame::bytes)).collect()
+            Some(changes) if prefix.is_empty() => changes.iter().map(|change| whole(change)).collect(),
+            Some(changes) => {
+                changes.iter().filter_map(|change| change.message_for(prefix).map(Frame::bytes)).collect()
             }
             None => [hydration(serving, Kind::Updated, prefix)].into(),
         };
@@ -278,6 +278,6 @@ impl FrameDesk {
     }
 }
 
-fn whole(batch: &Batch) -> Frame {
-    Frame::bytes(&Rc::new(Arc::clone(batch.message())))
+fn whole(change: &Change) -> Frame {
+    Frame::bytes(&Rc::new(Arc::clone(change.message())))
 }

@@ -1,7 +1,7 @@
 //! Changes of a scope: what is told to clients that follow it by streaming or delta instead of fetching all of it.
 //!
 //! ```text
-//! view before, view after -> Difference -> Batch -> window of the latest batches -> replayed from a resume token on
+//! view before, view after -> Difference -> Change -> window of the latest changes -> replayed from a resume token on
 //!                                body of the view -> Hydration, where the window does not reach
 //! ```
 //!
@@ -9,10 +9,10 @@
 //! before and after. Owned by the publisher, part of [`super::view::ScopeView`], immutable. Invariants:
 //! - A token names one content of the scope, as long as upstream's revisions do. It is upstream's revision alone only if
 //!   that has grown beyond all that were there before and is that of the one answer the environment was made of.
-//! - Whoever holds a token and applies the batches after it holds what the scope's body says.
+//! - Whoever holds a token and applies the changes after it holds what the scope's body says.
 //! - When upstream's revision falls, its history is another one: no token from before is in the window any more.
 
-mod batch;
+mod change;
 mod difference;
 mod hydration;
 mod limits;
@@ -21,7 +21,7 @@ mod resume;
 #[cfg(test)]
 mod tests;
 
-pub use batch::Batch;
+pub use change::Change;
 pub use hydration::Hydration;
 pub use message::{KEEP_ALIVE, Kind};
 pub use resume::ResumeToken;
@@ -40,10 +40,10 @@ use crate::tokens::scope::Projects;
 #[derive(Debug, Clone)]
 pub struct Changes {
     newest: ResumeToken,
-    /// Where a client stands that needs all batches.
+    /// Where a client stands that needs all changes.
     oldest: ResumeToken,
     /// The latest, in order.
-    batches: Vec<Arc<Batch>>,
+    latest: Vec<Arc<Change>>,
     /// Upstream's revision when we last looked; `newest` may be older, if the scope has not changed since.
     revision: u64,
     /// The largest there was.
@@ -65,7 +65,7 @@ impl Changes {
     /// Of a scope that was not served before.
     pub(super) fn begin(environment: &EnvironmentData, projects: &Projects, etag: &Etag) -> Self {
         let start = ResumeToken { revision: 0, mark: None };
-        let nothing = Self { newest: start, oldest: start, batches: Vec::new(), revision: 0, highest: 0 };
+        let nothing = Self { newest: start, oldest: start, latest: Vec::new(), revision: 0, highest: 0 };
         let mut begun = nothing.look(environment);
         begun.restart(begun.name(environment, projects, &nothing, etag));
         begun
@@ -76,12 +76,10 @@ impl Changes {
         let mut next = self.look(step.after);
         let difference = Difference::between(step.before, step.after, step.projects);
         let token = next.name(step.after, step.projects, self, step.etag);
-        if next.revision < self.revision {
-            next.restart(token);
-        } else if difference.events() > EVENTS_MAX {
+        if next.revision < self.revision || difference.events() > EVENTS_MAX {
             next.restart(token);
         } else if difference.events() > 0 {
-            next.push(Batch::write(token, &difference), step.body_bytes);
+            next.push(Change::write(token, &difference), step.body_bytes);
         }
         next
     }
@@ -106,27 +104,27 @@ impl Changes {
 
     fn restart(&mut self, token: ResumeToken) {
         (self.newest, self.oldest) = (token, token);
-        self.batches.clear();
+        self.latest.clear();
     }
 
-    fn push(&mut self, batch: Batch, body_bytes: usize) {
-        if batch.message().len() > change_bytes_max(body_bytes) {
-            self.restart(batch.token());
+    fn push(&mut self, change: Change, body_bytes: usize) {
+        if change.message().len() > change_bytes_max(body_bytes) {
+            self.restart(change.token());
             return;
         }
-        self.newest = batch.token();
-        self.batches.push(Arc::new(batch));
-        let sum = |of: fn(&Batch) -> usize| self.batches.iter().map(|batch| of(batch)).sum::<usize>();
-        let mut events = sum(Batch::events);
-        let mut bytes = sum(|batch| batch.message().len());
-        let is_too_much = |batch: &&Arc<Batch>| {
+        self.newest = change.token();
+        self.latest.push(Arc::new(change));
+        let sum = |of: fn(&Change) -> usize| self.latest.iter().map(|change| of(change)).sum::<usize>();
+        let mut events = sum(Change::events);
+        let mut bytes = sum(|change| change.message().len());
+        let is_too_much = |change: &&Arc<Change>| {
             let is_too_much = events > EVENTS_MAX || bytes > window_bytes_max(body_bytes);
-            events -= batch.events();
-            bytes -= batch.message().len();
+            events -= change.events();
+            bytes -= change.message().len();
             is_too_much
         };
-        let leaving = self.batches.iter().take_while(is_too_much).count();
-        if let Some(last) = self.batches.drain(..leaving).last() {
+        let leaving = self.latest.iter().take_while(is_too_much).count();
+        if let Some(last) = self.latest.drain(..leaving).last() {
             self.oldest = last.token();
         }
     }
@@ -136,25 +134,25 @@ impl Changes {
         self.newest
     }
 
-    /// The batches that a client with this token has not got; none if it has everything. `None` if it needs a
+    /// The changes that a client with this token has not got; none if it has everything. `None` if it needs a
     /// hydration.
-    pub fn since(&self, token: ResumeToken) -> Option<&[Arc<Batch>]> {
+    pub fn since(&self, token: ResumeToken) -> Option<&[Arc<Change>]> {
         // From the end: content that was there before, under the same revision, has the same token.
-        let got = match self.batches.iter().rposition(|batch| batch.token() == token) {
+        let got = match self.latest.iter().rposition(|change| change.token() == token) {
             Some(last) => last + 1,
             None if token == self.oldest => 0,
             None => return None,
         };
-        self.batches.get(got..)
+        self.latest.get(got..)
     }
 }
 
-/// Writes the events of several batches as one, for a client with this prefix (empty: all). False if that left none: then
-/// the client stands where the last batch leads all the same.
-pub fn write_missed(kind: Kind, batches: &[Arc<Batch>], prefix: &str, out: &mut Vec<u8>) -> bool {
+/// Writes the events of several changes as one, for a client with this prefix (empty: all). False if that left none: then
+/// the client stands where the last change leads all the same.
+pub fn write_missed(kind: Kind, changes: &[Arc<Change>], prefix: &str, out: &mut Vec<u8>) -> bool {
     let mut separator = Separator::default();
-    write_head(kind, batches.last().map(|batch| batch.token()), out);
-    for event in batches.iter().flat_map(|batch| batch.select(prefix)) {
+    write_head(kind, changes.last().map(|change| change.token()), out);
+    for event in changes.iter().flat_map(|change| change.select(prefix)) {
         separator.push(out);
         out.extend_from_slice(event);
     }
@@ -164,7 +162,7 @@ pub fn write_missed(kind: Kind, batches: &[Arc<Batch>], prefix: &str, out: &mut 
 
 impl ScopeView {
     /// Everything a client with this prefix (empty: all) needs, as one event, around the lists of the body: its features, and
-    /// all segments of the scope, as later batches have them.
+    /// all segments of the scope, as later changes have them.
     pub fn hydration(&self, kind: Kind, prefix: &str) -> Hydration {
         Hydration::new(kind, self.changes.token(), self.place_of(prefix), self.lists.segments.clone())
     }

@@ -11,6 +11,10 @@ use crate::serve::{
     replica::Replica,
     streams::{Follower, Streams},
 };
+use crate::{
+    messages::Notice,
+    observe::{endpoint::Endpoint, meter::Figures},
+};
 
 const STREAMING: &str = "/api/client/streaming";
 const FIRST: &[(&[&str], u64)] = &[(&[BASKET, CHECKOUT], 40)];
@@ -216,6 +220,31 @@ fn the_alias_is_a_feature_for_others() {
     assert!(head.contains("content-type: text/event-stream"), "{head}");
 }
 
+#[test]
+fn a_stream_is_one_request_and_counted_while_it_is_open() {
+    let mut bench = bench(FIRST);
+    let (_, first) = open(&mut bench, &sent(STREAMING, TOKEN, &[]));
+    let count = |bench: &mut Bench| {
+        let (answers, figures) = bounded(1);
+        bench.connection.service.told(Notice::Measure(answers));
+        figures.try_recv().expect("figures").figures
+    };
+    let figures = count(&mut bench);
+    let counted = |figures: &Figures| {
+        let series = figures
+            .all_series()
+            .map(|(key, series)| (key.endpoint, key.status, series.durations.count(), series.size_sum));
+        series.collect::<Vec<_>>()
+    };
+    let expected = [(Endpoint::Streaming, 200, 1, first.len() as u64)];
+    assert_eq!((figures.streams_open, figures.streams_made, counted(&figures)), (1, 1, expected.to_vec()));
+    bench.apply(served(SECOND));
+    flow(&mut bench);
+    bench.connection.reconnect();
+    let figures = count(&mut bench);
+    assert_eq!((figures.streams_open, figures.streams_made, counted(&figures)), (0, 1, expected.to_vec()));
+}
+
 /// The hub alone, with streams that end nowhere.
 struct Hub {
     streams: Streams,
@@ -291,13 +320,13 @@ fn frames_are_made_once_for_all() {
     let view = after(&["*"], SECOND);
     let state = ScopeState::Serving(Arc::clone(&view));
     let snapshot = Arc::new(snapshot(&[Known::backend(TOKEN, &["*"], state)]));
-    let batch = view.changes.since(after(&["*"], FIRST).changes.token()).expect("one")[0].message();
-    let before = Arc::strong_count(batch);
+    let change = view.changes.since(after(&["*"], FIRST).changes.token()).expect("one")[0].message();
+    let before = Arc::strong_count(change);
     hub.streams.follow(&Replica::new(Arc::clone(&snapshot)));
-    assert_eq!(Arc::strong_count(batch), before + 1, "shared by all of the shard");
+    assert_eq!(Arc::strong_count(change), before + 1, "shared by all of the shard");
     let counts = hub.taps.iter_mut().map(|tap| tap.take().len()).collect::<Vec<_>>();
-    assert_eq!(counts, [[batch.len(); 50], [batch.len(); 50], [0; 50]].concat());
-    assert_eq!(Arc::strong_count(batch), before, "given back once sent");
+    assert_eq!(counts, [[change.len(); 50], [change.len(); 50], [0; 50]].concat());
+    assert_eq!(Arc::strong_count(change), before, "given back once sent");
 }
 
 #[test]
@@ -313,4 +342,13 @@ fn there_is_an_end_to_how_many_there_may_be() {
     assert!(!hub.streams.has_room(key("c")));
     hub.taps.pop();
     assert!(hub.streams.has_room(key("c")), "room that is free again is seen at once");
+    hub.open("c", "");
+
+    let mut bench = bench(FIRST);
+    bench.connection.service.streams = hub.streams.into();
+    let answer = bench.get(STREAMING, TOKEN);
+    assert_eq!((answer.status, answer.header("retry-after"), &*answer.body), (429, Some("60"), ""));
+    hub.taps.pop();
+    open(&mut bench, &sent(STREAMING, TOKEN, &[]));
+    assert!(bench.connection.is_streaming());
 }

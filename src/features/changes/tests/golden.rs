@@ -28,7 +28,7 @@ fn series(projects: &[&str], documents: &[(&[&str], &str)]) -> Arc<ScopeView> {
 
 fn last_message(view: &ScopeView) -> String {
     let before = view.changes.since(view.changes.oldest).expect("in the window");
-    String::from_utf8(before.last().expect("a batch").message().to_vec()).expect("text")
+    String::from_utf8(before.last().expect("a change").message().to_vec()).expect("text")
 }
 
 fn hydration(view: &ScopeView, kind: Kind) -> String {
@@ -109,10 +109,10 @@ fn a_move_is_removed_and_updated() {
 fn several_changes_missed() {
     let (off, moved) = (SEARCH.replace("true", "false"), SEARCH.replace("p2", "p1"));
     let view = series(&["*"], &[(&[SEARCH], "40"), (&[&off], "41"), (&[&moved, CHECKOUT], "42")]);
-    let batches = view.changes.since(view.changes.oldest).expect("in the window");
-    let written = |batches, prefix| {
+    let changes = view.changes.since(view.changes.oldest).expect("in the window");
+    let written = |changes, prefix| {
         let mut out = Vec::new();
-        let is_any = write_missed(Kind::Connected, batches, prefix, &mut out);
+        let is_any = write_missed(Kind::Connected, changes, prefix, &mut out);
         (is_any, String::from_utf8(out).expect("text"))
     };
     let updated = |id: u64, feature: &str| {
@@ -123,14 +123,14 @@ fn several_changes_missed() {
     let head = "event: unleash-connected\nid: 42\ndata: ";
     let all =
         [updated(41, &off), segment.clone(), removed.to_owned(), updated(42, CHECKOUT), updated(42, &moved)];
-    assert_eq!(written(batches, ""), (true, format!("{head}{{\"events\":[{}]}}\n\n", all.join(","))));
-    assert_eq!(written(batches, "x"), (true, format!("{head}{{\"events\":[{segment}]}}\n\n")));
+    assert_eq!(written(changes, ""), (true, format!("{head}{{\"events\":[{}]}}\n\n", all.join(","))));
+    assert_eq!(written(changes, "x"), (true, format!("{head}{{\"events\":[{segment}]}}\n\n")));
     assert_eq!(
-        written(&batches[..1], "x"),
+        written(&changes[..1], "x"),
         (false, "event: unleash-connected\nid: 41\ndata: {\"events\":[]}\n\n".into())
     );
     assert_eq!(written(&[], ""), (false, "event: unleash-connected\ndata: {\"events\":[]}\n\n".into()));
-    assert_eq!(batches[0].message_for("x"), None);
-    let message = batches[0].message_for("sea").expect("of interest");
-    assert_eq!(message, batches[0].message()[..]);
+    assert_eq!(changes[0].message_for("x"), None);
+    let message = changes[0].message_for("sea").expect("of interest");
+    assert_eq!(message, changes[0].message()[..]);
 }

@@ -143,7 +143,7 @@ impl Subscriber {
         let given = self.token.as_ref().and_then(|token| ResumeToken::read(token.as_bytes()));
         let mut message = Vec::new();
         match given.and_then(|token| view.changes.since(token)) {
-            Some(batches) => _ = write_missed(Kind::Connected, batches, &self.prefix, &mut message),
+            Some(changes) => _ = write_missed(Kind::Connected, changes, &self.prefix, &mut message),
             None => view.hydration(Kind::Connected, &self.prefix).write(&view.identity, &mut message),
         }
         self.receive(&message);
@@ -154,11 +154,11 @@ impl Subscriber {
     pub(super) fn follow(&mut self, view: &ScopeView) {
         let Some(position) = self.position else { return };
         match view.changes.since(position) {
-            Some(batches) => {
-                for batch in batches {
+            Some(changes) => {
+                for change in changes {
                     if self.prefix.is_empty() {
-                        self.receive(batch.message());
-                    } else if let Some(message) = batch.message_for(&self.prefix) {
+                        self.receive(change.message());
+                    } else if let Some(message) = change.message_for(&self.prefix) {
                         self.receive(&message);
                     }
                 }

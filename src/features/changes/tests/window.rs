@@ -126,7 +126,7 @@ fn several_answers_have_no_common_revision() {
     // The larger revision is still that of the other answer: nothing has fallen.
     let changes = scene.fetch(&["p2"], 2, "d", Some(5));
     check(changes, 43, true);
-    assert_eq!(changes.batches.len(), 5);
+    assert_eq!(changes.latest.len(), 5);
     check(scene.fetch(&["*"], 2, "d", Some(50)), 50, false);
 }
 
@@ -169,7 +169,7 @@ fn the_window_has_a_bound() {
     let mut scene = Scene::new();
     let features = 200;
     scene.fetch(&["*"], features, "a", Some(1));
-    // One by one: a change of all is no batch.
+    // One by one: a change of all is no change.
     for revision in 2..=250_u64 {
         scene.fetch(&["*"], features + usize::try_from(revision).expect("small"), "a", Some(revision));
     }

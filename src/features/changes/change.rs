@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// See the module.
 #[derive(Debug)]
-pub struct Batch {
+pub struct Change {
     token: ResumeToken,
     message: Arc<[u8]>,
     events: Box<[Event]>,
@@ -28,7 +28,7 @@ struct Event {
     name: Option<Box<str>>,
 }
 
-impl Batch {
+impl Change {
     /// Writes the events of a change that leads to this token.
     pub(super) fn write(token: ResumeToken, difference: &Difference<'_>) -> Self {
         let mut writer = Writer::new(token, difference.events());
@@ -77,7 +77,7 @@ impl Batch {
         self.events.iter().filter(is_needed).map(json)
     }
 
-    /// As [`Batch::message`], for a client with this prefix; `None` if nothing is left of it.
+    /// As [`Change::message`], for a client with this prefix; `None` if nothing is left of it.
     pub fn message_for(&self, prefix: &str) -> Option<Vec<u8>> {
         let mut separator = Separator::default();
         let mut out = Vec::new();
@@ -122,8 +122,8 @@ impl Writer {
         self.events.push(Event { place: start..self.out.len(), name: name.map(Box::from) });
     }
 
-    fn finish(mut self) -> Batch {
+    fn finish(mut self) -> Change {
         write_tail(&mut self.out);
-        Batch { token: self.token, message: self.out.into(), events: self.events.into() }
+        Change { token: self.token, message: self.out.into(), events: self.events.into() }
     }
 }
