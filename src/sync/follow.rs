@@ -61,6 +61,7 @@ pub struct Follows {
     pub(super) repairs: bool,
     pub(super) by_token: HashMap<TokenKey, Following>,
     pub(super) client: Arc<Client>,
+    pub(super) started: Instant,
     /// Workers started so far.
     pub(super) marks: u64,
     news: Receiver<(Mark, News)>,
@@ -101,7 +102,16 @@ pub enum Said {
 impl Follows {
     pub fn new(fetching: Fetching, repairs: bool, client: Arc<Client>) -> Self {
         let (tell, news) = bounded(STREAM_NEWS_MAX);
-        Self { fetching, repairs, by_token: HashMap::new(), client, marks: 0, news, tell }
+        Self {
+            fetching,
+            repairs,
+            by_token: HashMap::new(),
+            client,
+            started: Instant::now(),
+            marks: 0,
+            news,
+            tell,
+        }
     }
 
     /// What the workers tell.

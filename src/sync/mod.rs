@@ -189,7 +189,7 @@ impl Sync {
                     Err(_) => return,
                 },
                 recv(news) -> news => match news {
-                    Ok((mark, news)) => self.streamed(mark, news, Instant::now()),
+                    Ok((mark, news)) => self.streamed_all(mark, news, Instant::now()),
                     Err(_) => return,
                 },
                 recv(made) -> form => match form {

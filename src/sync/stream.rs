@@ -18,7 +18,7 @@ use crate::{
     tokens::{key::TokenKey, refresh::RefreshToken},
     upstream::{
         error::CallError,
-        limits::STREAMS_MAX,
+        limits::{STREAM_NEWS_MAX, STREAMS_MAX},
         stream::{
             self, Down, News,
             pace::{End, Patience},
@@ -30,6 +30,8 @@ use crate::{
 /// A connection that ended sooner was of no use, and so many in a row are worth a line.
 const SHORT: Duration = Duration::from_secs(5);
 const SHORT_TIMES: u32 = 3;
+/// A token that joins so soon after the start may have joined on a whole fleet.
+const STARTING: Duration = Duration::from_secs(10);
 
 impl Sync {
     /// Starts the streams that are missing, as far as there is room.
@@ -48,6 +50,7 @@ impl Sync {
                 client: Arc::clone(&self.follows.client),
                 token: refresh.token.clone(),
                 known: Arc::clone(&following.known),
+                spread: self.follows.started.elapsed() < STARTING,
                 patience: Patience::default(),
                 seed,
             };
@@ -62,8 +65,16 @@ impl Sync {
         }
     }
 
-    /// A worker has told something.
-    pub(super) fn streamed(&mut self, (key, mark): Mark, news: News, now: Instant) {
+    /// A worker has told something. What others have told meanwhile goes into the same snapshot.
+    pub(super) fn streamed_all(&mut self, mark: Mark, news: News, now: Instant) {
+        self.streamed(mark, news, now);
+        let queue = self.follows.news().clone();
+        for (mark, news) in queue.try_iter().take(STREAM_NEWS_MAX) {
+            self.streamed(mark, news, now);
+        }
+    }
+
+    fn streamed(&mut self, (key, mark): Mark, news: News, now: Instant) {
         if self.follows.by_token.get(&key).is_none_or(|following| following.mark != mark) {
             // Of a worker that is ending.
             return;
