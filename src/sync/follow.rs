@@ -35,66 +35,66 @@ use crate::{
     upstream::{
         client::Client,
         error::CallError,
-        limits::{STREAM_NEWS_MAX, STREAMS_MAX},
-        stream::{self, Down, Handle, Known, News, pace::End, pace::Patience, position::Gap},
+        limits::STREAM_NEWS_MAX,
+        stream::{Handle, Known, News, position::Gap},
     },
 };
 
 /// How often a list is fetched to compare with, to a tenth.
 const CHECK: Duration = Duration::from_secs(600);
 /// When it is fetched after a resumption: an upstream with another history may have nothing to say about our id.
-const CHECK_RESUMED: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
+pub const CHECK_RESUMED: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
 /// A stream that has brought no state by then is not waited for.
 const FIRST_STATE: Duration = Duration::from_secs(5);
 /// How long upstream is not asked for deltas again after it had none.
 const WITHOUT_DELTAS: Duration = Duration::from_secs(600);
-/// A connection that ended sooner was of no use, and so many in a row are worth a line.
-const SHORT: Duration = Duration::from_secs(5);
-const SHORT_TIMES: u32 = 3;
 /// Not to be polled any more.
 const NEVER: Duration = Duration::from_secs(30 * 24 * 3_600);
 
 /// Whose news, and of which of its workers.
-type Mark = (TokenKey, u64);
+pub type Mark = (TokenKey, u64);
 
 /// All that are followed. Empty when features are polled.
 pub struct Follows {
-    fetching: Fetching,
+    pub(super) fetching: Fetching,
     /// Lists may be polled.
-    repairs: bool,
-    by_token: HashMap<TokenKey, Following>,
-    client: Arc<Client>,
+    pub(super) repairs: bool,
+    pub(super) by_token: HashMap<TokenKey, Following>,
+    pub(super) client: Arc<Client>,
+    pub(super) started: Instant,
     /// Workers started so far.
-    marks: u64,
+    pub(super) marks: u64,
     news: Receiver<(Mark, News)>,
-    tell: Sender<(Mark, News)>,
+    pub(super) tell: Sender<(Mark, News)>,
 }
 
 /// One refresh token.
-struct Following {
-    scope: Scope,
-    follow: Follow,
-    known: Known,
-    stream: Option<Handle>,
-    mark: u64,
+pub struct Following {
+    pub(super) scope: Scope,
+    pub(super) follow: Follow,
+    pub(super) known: Known,
+    pub(super) stream: Option<Handle>,
+    pub(super) mark: u64,
     /// The stream is open.
-    up: bool,
+    pub(super) up: bool,
+    /// It has said something since.
+    pub(super) heard: bool,
     /// What was said about the stream last.
-    said: Option<Said>,
+    pub(super) said: Option<Said>,
     /// When it was opened last.
-    opened: Instant,
+    pub(super) opened: Instant,
     /// Connections in a row that ended at once.
-    short: u32,
+    pub(super) short: u32,
     /// Of the last list that shows what is known.
-    list_tag: Option<String>,
+    pub(super) list_tag: Option<String>,
     /// When a list is due for comparison, with delta calls.
-    check_at: Instant,
+    pub(super) check_at: Instant,
     /// Upstream has no deltas: not asked for before.
-    without_deltas: Option<Instant>,
+    pub(super) without_deltas: Option<Instant>,
 }
 
 #[derive(PartialEq)]
-enum Said {
+pub enum Said {
     Up,
     Down(&'static str),
 }
@@ -102,7 +102,16 @@ enum Said {
 impl Follows {
     pub fn new(fetching: Fetching, repairs: bool, client: Arc<Client>) -> Self {
         let (tell, news) = bounded(STREAM_NEWS_MAX);
-        Self { fetching, repairs, by_token: HashMap::new(), client, marks: 0, news, tell }
+        Self {
+            fetching,
+            repairs,
+            by_token: HashMap::new(),
+            client,
+            started: Instant::now(),
+            marks: 0,
+            news,
+            tell,
+        }
     }
 
     /// What the workers tell.
@@ -145,7 +154,7 @@ impl Following {
         match fetching {
             Fetching::Polling => false,
             Fetching::Delta => self.without_deltas.is_none(),
-            Fetching::Streaming => self.up,
+            Fetching::Streaming => self.heard,
         }
     }
 }
@@ -166,6 +175,7 @@ impl Sync {
             stream: None,
             mark: 0,
             up: false,
+            heard: false,
             said: None,
             opened: now,
             short: 0,
@@ -188,104 +198,6 @@ impl Sync {
             self.tally.stream_gone(&left.scope);
             drop(left);
             self.open_streams(now);
-        }
-    }
-
-    /// Starts the streams that are missing, as far as there is room.
-    fn open_streams(&mut self, now: Instant) {
-        let open = self.follows.by_token.values().filter(|one| one.stream.is_some()).count();
-        let missing = self.registry.refresh_set().iter().filter(|refresh| {
-            self.follows.by_token.get(&refresh.key).is_some_and(|one| one.stream.is_none())
-        });
-        let missing: Vec<RefreshToken> = missing.take(STREAMS_MAX.saturating_sub(open)).cloned().collect();
-        for refresh in missing {
-            self.follows.marks += 1;
-            let mark = self.follows.marks;
-            let seed = self.random.random();
-            let Some(following) = self.follows.by_token.get_mut(&refresh.key) else { continue };
-            let setup = stream::Setup {
-                client: Arc::clone(&self.follows.client),
-                token: refresh.token.clone(),
-                known: Arc::clone(&following.known),
-                patience: Patience::default(),
-                seed,
-            };
-            match stream::start(setup, (refresh.key, mark), self.follows.tell.clone()) {
-                Ok(handle) => (following.stream, following.mark) = (Some(handle), mark),
-                Err(error) => {
-                    let scope = describe(&refresh.scope);
-                    tracing::warn!(scope, "No thread for a stream, features are polled instead: {error}");
-                    self.schedule.bring_forward(&refresh.key, now);
-                }
-            }
-        }
-    }
-
-    /// A worker has told something.
-    pub(super) fn streamed(&mut self, (key, mark): Mark, news: News, now: Instant) {
-        if self.follows.by_token.get(&key).is_none_or(|following| following.mark != mark) {
-            // Of a worker that is ending.
-            return;
-        }
-        match news {
-            News::Opened { resumed, took } => self.stream_opened(key, resumed, took, now),
-            News::Changes(changes) => self.stream_changes(key, changes, now),
-            News::Down(down) => self.stream_down(key, down, now),
-        }
-    }
-
-    fn stream_opened(&mut self, key: TokenKey, resumed: bool, took: Duration, now: Instant) {
-        self.tally.called(crate::observe::tally::Operation::Streaming, Ok(200), took);
-        let check = self.between(CHECK_RESUMED[0], CHECK_RESUMED[1]);
-        let Some(following) = self.follows.by_token.get_mut(&key) else { return };
-        (following.up, following.opened) = (true, now);
-        self.tally.stream_up(&following.scope, true);
-        let scope = describe(&following.scope);
-        match following.said.replace(Said::Up) {
-            None => tracing::info!(scope, "Following the stream of upstream"),
-            Some(Said::Down(_)) => tracing::info!(scope, "Following the stream of upstream again"),
-            Some(Said::Up) => tracing::debug!(scope, resumed, "The stream is open again"),
-        }
-        if following.follow.fold().is_hydrated() && self.follows.repairs && resumed {
-            self.schedule.put_off(&key, now + check);
-        }
-    }
-
-    fn stream_changes(&mut self, key: TokenKey, changes: Changes, now: Instant) {
-        self.tally.streamed(changes.list.iter().map(|change| change.kind()), changes.unknown);
-        let hydrates = changes.hydrates();
-        self.take_changes(key, changes);
-        // Others leave it alone, so that comparing takes place however often something changes.
-        if hydrates {
-            self.pace_polls(&key, now);
-        }
-        self.settle_loads();
-        self.settle_restored();
-    }
-
-    fn stream_down(&mut self, key: TokenKey, down: Down, now: Instant) {
-        let Down { end, error, gap, took } = down;
-        if let Some((error, took)) = error.as_ref().zip(took) {
-            self.tally.called(crate::observe::tally::Operation::Streaming, Err(error), took);
-        }
-        self.tally.stream_reconnects(end.label());
-        if let Some(gap) = &gap {
-            self.tally.rehydrates(gap.label());
-        }
-        if end == End::Denied {
-            self.registry.suspect(key, now);
-        }
-        let again = now + self.between(self.schedule.interval().mul_f64(0.9), self.schedule.interval());
-        let Some(following) = self.follows.by_token.get_mut(&key) else { return };
-        following.up = false;
-        self.tally.stream_up(&following.scope, false);
-        following.say_down(end, error.as_ref(), gap.as_ref(), now);
-        let is_loaded = self.loads.look(key).is_some_and(|target| target.loaded);
-        let is_first = self.schedule.failures(&key) == Some(0);
-        if !is_loaded && is_first {
-            self.schedule.bring_forward(&key, now);
-        } else if is_loaded && self.follows.repairs {
-            self.schedule.bring_forward(&key, again);
         }
     }
 
@@ -411,7 +323,7 @@ impl Sync {
         let check = self.between(CHECK.mul_f64(0.9), CHECK);
         let Some(following) = self.follows.by_token.get(key) else { return };
         let is_loaded = self.loads.look(*key).is_some_and(|target| target.loaded);
-        if following.up && following.follow.fold().is_hydrated() && self.follows.repairs {
+        if following.heard && following.follow.fold().is_hydrated() && self.follows.repairs {
             self.schedule.put_off(key, now + check);
         } else if is_loaded && !self.follows.repairs {
             self.schedule.put_off(key, now + NEVER);
@@ -427,32 +339,7 @@ impl Sync {
         }
     }
 
-    fn between(&mut self, low: Duration, high: Duration) -> Duration {
+    pub(super) fn between(&mut self, low: Duration, high: Duration) -> Duration {
         low + high.saturating_sub(low).mul_f64(self.random.random_range(0.0..=1.0))
-    }
-}
-
-impl Following {
-    /// Once per change: an ordinary end that is followed by a connection is none.
-    fn say_down(&mut self, end: End, error: Option<&CallError>, gap: Option<&Gap>, now: Instant) {
-        let scope = describe(&self.scope);
-        if let Some(gap) = gap {
-            tracing::warn!(scope, "Asking the stream for the whole state: {gap}");
-            return;
-        }
-        let Some(error) = error else {
-            tracing::debug!(scope, end = end.label(), "The stream has ended");
-            let is_short = now.saturating_duration_since(self.opened) < SHORT;
-            self.short = if is_short { self.short.saturating_add(1) } else { 0 };
-            if self.short == SHORT_TIMES {
-                tracing::warn!(scope, "The stream of upstream ends soon after it begins, will keep trying");
-            }
-            return;
-        };
-        let said = Some(Said::Down(end.label()));
-        if self.said != said {
-            tracing::warn!(scope, "The stream of upstream cannot be had, will keep trying: {error}");
-            self.said = said;
-        }
     }
 }

@@ -20,6 +20,7 @@ mod loads;
 mod refresh;
 mod reload;
 mod restore;
+mod stream;
 mod validate;
 
 use std::{
@@ -134,12 +135,15 @@ impl Sync {
         let broadcast = setup.broadcast.clone();
         let publisher = Publisher::new(Box::new(move |snapshot| broadcast.publish(snapshot)))?;
         let calls = Calls::start(&setup.client, &setup.tally, setup.interval)?;
+        let follows = Follows::new(setup.fetching, setup.repairs, Arc::clone(&setup.client));
+        let news = follows.news().clone();
+        setup.tally.watch_queue("stream_news", move || news.len());
         let mut sync = Self {
             schedule: Schedule::new(setup.interval, FETCHES_IN_FLIGHT_MAX),
             registry: setup.registry,
             catalog: Catalog::default(),
             loads: Loads::default(),
-            follows: Follows::new(setup.fetching, setup.repairs, Arc::clone(&setup.client)),
+            follows,
             publisher,
             calls,
             broadcast: setup.broadcast,
@@ -185,7 +189,7 @@ impl Sync {
                     Err(_) => return,
                 },
                 recv(news) -> news => match news {
-                    Ok((mark, news)) => self.streamed(mark, news, Instant::now()),
+                    Ok((mark, news)) => self.streamed_all(mark, news, Instant::now()),
                     Err(_) => return,
                 },
                 recv(made) -> form => match form {

@@ -83,6 +83,7 @@ struct Stream {
     socket: TcpStream,
     told: u64,
     number: usize,
+    token: String,
 }
 
 impl StreamingUpstream {
@@ -123,7 +124,7 @@ impl StreamingUpstream {
         edit(&mut script.unleash);
         let Script { unleash, streams, .. } = &mut *script;
         for stream in streams {
-            let events = unleash.since(Some(stream.told));
+            let events = seen_by(&stream.token, unleash.since(Some(stream.told)));
             stream.told = unleash.revision;
             if !events.is_empty() {
                 send(&stream.socket, &frame("unleash-updated", Some(unleash.revision), &events));
@@ -150,6 +151,10 @@ impl StreamingUpstream {
         for stream in self.shared.lock().streams.drain(..) {
             let _ = stream.socket.shutdown(Shutdown::Both);
         }
+    }
+
+    pub fn add_token(&self, token: &str) {
+        self.shared.lock().tokens.push(token.to_owned());
     }
 
     pub fn remove_tokens(&self) {
@@ -309,7 +314,8 @@ fn stream(
     }
     let told = script.unleash.revision;
     let id = request.header("last-event-id").and_then(|id| id.parse().ok());
-    let events = script.unleash.since(id);
+    let token = request.header("authorization").unwrap_or_default().to_owned();
+    let events = seen_by(&token, script.unleash.since(id));
     let first = frame("unleash-connected", (!events.is_empty()).then_some(told), &events);
     if let Way::Trickles(size) = way {
         drop(script);
@@ -323,7 +329,7 @@ fn stream(
     if *way == Way::Well {
         send(socket, &first);
     }
-    script.streams.push(Stream { socket: socket.try_clone()?, told, number });
+    script.streams.push(Stream { socket: socket.try_clone()?, told, number, token });
     Ok(())
 }
 
@@ -336,7 +342,7 @@ fn normal(script: &Script, path: &str, request: &Request, body: &[u8]) -> (u16, 
             let asked = asked["tokens"].as_array().cloned().unwrap_or_default();
             let known = asked.iter().filter(|token| script.tokens.iter().any(|known| **token == **known));
             let records: Vec<Value> = known
-                .map(|token| json!({"token": token, "type": "client", "environment": "development", "projects": ["*"]}))
+                .map(|token| json!({"token": token, "type": "client", "environment": "development", "projects": [project_of(token.as_str().unwrap_or_default())]}))
                 .collect();
             (200, json.to_owned(), json!({"tokens": records}).to_string())
         }
@@ -349,7 +355,8 @@ fn normal(script: &Script, path: &str, request: &Request, body: &[u8]) -> (u16, 
         }
         DELTA => {
             let id = tag.and_then(|tag| tag.trim_matches('"').parse().ok());
-            let events = script.unleash.since(id);
+            let events =
+                seen_by(request.header("authorization").unwrap_or_default(), script.unleash.since(id));
             match events.is_empty() {
                 true => (304, String::new(), String::new()),
                 false => {
@@ -366,6 +373,27 @@ fn normal(script: &Script, path: &str, request: &Request, body: &[u8]) -> (u16, 
 fn answer(mut out: &TcpStream, status: u16, headers: &str, body: &str) -> io::Result<()> {
     let length = if status == 304 { String::new() } else { format!("content-length: {}\r\n", body.len()) };
     write!(out, "HTTP/1.1 {status} Status\r\n{headers}{length}\r\n{body}")
+}
+
+/// What a token sees: features of its project, and all segments.
+fn seen_by(token: &str, mut events: Vec<Value>) -> Vec<Value> {
+    let project = project_of(token);
+    let sees = |of: &Value| project == "*" || *of == project;
+    for event in &mut events {
+        if let Some(features) = event["features"].as_array_mut() {
+            features.retain(|feature| sees(&feature["project"]));
+        }
+    }
+    events.retain(|event| match event["type"].as_str() {
+        Some("feature-updated") => sees(&event["feature"]["project"]),
+        Some("feature-removed") => sees(&event["project"]),
+        _ => true,
+    });
+    events
+}
+
+fn project_of(token: &str) -> &str {
+    token.split(':').next().unwrap_or_default()
 }
 
 /// One chunk; a client that has left is noticed by its thread.

@@ -33,6 +33,7 @@ fn worker(up: &StreamingUpstream, limit: Duration) -> (Handle, Receiver<((), New
         ),
         token: Token::parse(TOKEN).expect("in grammar"),
         known: Arc::new(Mutex::new(Arc::new(EnvironmentData::empty(Arc::from("development"))))),
+        spread: false,
         patience: Patience { least: limit, most: limit, met: None },
         seed: 7,
     };

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
+    brink::Brink,
     scene::{edge, measures, metric, names, serves, shows, streaming, upstream},
     streaming_upstream::{DELTA, FEATURES, STREAMING, Way},
 };
@@ -167,4 +168,46 @@ fn the_end_of_the_process_does_not_wait_for_the_stream() {
     assert_eq!(brink.wait(), Some(0));
     assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
     up.wait_for_gone(1);
+}
+
+/// A token that comes later has a stream of its own, and what both see is one environment.
+#[test]
+fn tokens_of_one_environment_make_a_union() {
+    const ONE: &str = "p1:development.s3cret-of-p1-0001";
+    const OTHER: &str = "p2:development.s3cret-of-p2-0002";
+    let up = upstream();
+    up.add_token(ONE);
+    up.add_token(OTHER);
+    let url = up.url();
+    let brink = Brink::start(&["--workers", "1", "edge", "-u", &url, "-t", ONE, "--streaming", "--dynamic"]);
+    let shows = |token: &str, names: &[&str]| {
+        brink.get_until(FEATURES, &[("authorization", token)], |response| {
+            response.status == 200 && response.names() == names
+        });
+    };
+    shows(ONE, &["a"]);
+    shows(OTHER, &["b"]);
+    up.wait_for_streams(2);
+    shows(ONE, &["a"]);
+    up.change(|unleash| unleash.move_to("a", "p2"));
+    shows(ONE, &[]);
+    shows(OTHER, &["a", "b"]);
+    up.change(|unleash| unleash.set("c", "p1", 1, Some(1)));
+    shows(ONE, &["c"]);
+    shows(OTHER, &["a", "b"]);
+    assert_eq!(up.requests(FEATURES).len(), 0);
+}
+
+#[test]
+fn half_an_event_before_a_cut_is_nothing() {
+    let up = upstream();
+    let brink = streaming(&up);
+    let half = r#"{"events":[{"type":"feature-updated","eventId":60,"feature":{"name":"half","#;
+    up.say(&format!("event: unleash-updated\nid: 60\ndata: {half}"));
+    up.change_silently(|unleash| unleash.set("c", "p1", 1, None));
+    up.cut();
+    serves(&brink, &["a", "b", "c"]);
+    let resumed = up.requests(STREAMING)[1].header("last-event-id").map(str::to_owned);
+    assert!(resumed.is_some_and(|id| id != "60"), "the id of the half event does not count");
+    assert_eq!(metric(&brink, "brink_stream_rehydrations_total", ""), None);
 }

@@ -44,6 +44,8 @@ pub struct Setup {
     pub token: Token,
     /// See [`Known`].
     pub known: Known,
+    /// The first connection waits a little, so that a fleet does not connect at one moment.
+    pub spread: bool,
     /// How long silence is borne.
     pub patience: Patience,
     /// For the waits.
@@ -171,7 +173,7 @@ struct Went {
 
 impl Worker {
     fn run(&mut self) {
-        let mut wait = self.pace.start(&mut self.random);
+        let mut wait = if self.setup.spread { self.pace.start(&mut self.random) } else { Duration::ZERO };
         while self.sleeps(wait) {
             let Some(agent) = self.begin() else { return };
             let went = guarded(|| Ok(self.connect(&agent))).unwrap_or_else(|error| {
