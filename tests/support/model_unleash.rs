@@ -73,6 +73,15 @@ impl Unleash {
         self.note(id, json!({"type": "segment-updated", "eventId": id, "segment": value}));
     }
 
+    /// Removes a segment; nothing if there is none, or a feature refers to it.
+    pub fn remove_segment(&mut self, segment: i64) {
+        if self.referred().contains(&segment) || self.segments.remove(&segment).is_none() {
+            return;
+        }
+        let id = self.next_id();
+        self.note(id, json!({"type": "segment-removed", "eventId": id, "segmentId": segment}));
+    }
+
     /// Starts from another database: other ids, nothing to resume from.
     pub fn restart(&mut self, revision: u64) {
         self.revision = revision;
@@ -106,16 +115,7 @@ impl Unleash {
 
     /// The body of a features request.
     pub fn list(&self) -> String {
-        let mut referred: Vec<i64> = Vec::new();
-        for feature in self.features.values() {
-            referred.extend(
-                feature["strategies"][0]["segments"]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .filter_map(Value::as_i64),
-            );
-        }
+        let referred = self.referred();
         let segments: Vec<&Value> =
             self.segments.iter().filter(|(id, _)| referred.contains(id)).map(|(_, value)| value).collect();
         json!({"version": 2, "features": self.features.values().collect::<Vec<_>>(), "segments": segments,
@@ -131,6 +131,13 @@ impl Unleash {
     /// Names of the features, in order.
     pub fn names(&self) -> Vec<&str> {
         self.features.keys().map(String::as_str).collect()
+    }
+
+    /// The segments that features refer to.
+    fn referred(&self) -> Vec<i64> {
+        let lists =
+            self.features.values().filter_map(|feature| feature["strategies"][0]["segments"].as_array());
+        lists.flatten().filter_map(Value::as_i64).collect()
     }
 
     fn next_id(&mut self) -> u64 {

@@ -68,13 +68,15 @@ struct Shared {
 
 struct Script {
     unleash: Unleash,
-    tokens: Vec<String>,
+    /// Each with the projects it is good for.
+    tokens: Vec<(String, Vec<String>)>,
     ways: Vec<(&'static str, Way)>,
     streams: Vec<Stream>,
     /// Streams that clients have left or that were cut.
     gone: usize,
     requests: Vec<Request>,
-    connections: Vec<TcpStream>,
+    /// By their numbers.
+    connections: Vec<(usize, TcpStream)>,
     stopping: bool,
 }
 
@@ -93,7 +95,7 @@ impl StreamingUpstream {
         let address = listener.local_addr().expect("a bound listener has an address");
         let script = Script {
             unleash,
-            tokens: vec![token.to_owned()],
+            tokens: vec![(token.to_owned(), vec!["*".to_owned()])],
             ways: Vec::new(),
             streams: Vec::new(),
             gone: 0,
@@ -109,6 +111,12 @@ impl StreamingUpstream {
 
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// One more token, good for these projects: edges and SDKs below may use it.
+    pub fn admit(&self, token: &str, projects: &[&str]) {
+        let projects = projects.iter().map(|&project| project.to_owned()).collect();
+        self.shared.lock().tokens.push((token.to_owned(), projects));
     }
 
     /// Treats calls to this path so from now on.
@@ -133,6 +141,11 @@ impl StreamingUpstream {
         self.shared.changed.notify_all();
     }
 
+    /// Changes what it holds, and tells the streams with the next [`Self::change`].
+    pub fn hold_back(&self, edit: impl FnOnce(&mut Unleash)) {
+        edit(&mut self.shared.lock().unleash);
+    }
+
     /// Changes what it holds, and tells no stream, now or later.
     pub fn change_silently(&self, edit: impl FnOnce(&mut Unleash)) {
         let mut script = self.shared.lock();
@@ -154,7 +167,7 @@ impl StreamingUpstream {
     }
 
     pub fn add_token(&self, token: &str) {
-        self.shared.lock().tokens.push(token.to_owned());
+        self.admit(token, &[project_of(token)]);
     }
 
     pub fn remove_tokens(&self) {
@@ -209,7 +222,7 @@ impl Drop for StreamingUpstream {
     fn drop(&mut self) {
         let mut script = self.shared.lock();
         script.stopping = true;
-        for socket in &script.connections {
+        for (_, socket) in &script.connections {
             let _ = socket.shutdown(Shutdown::Both);
         }
         drop(script);
@@ -233,7 +246,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let _ = socket.set_nodelay(true);
-        script.connections.extend(socket.try_clone());
+        script.connections.extend(socket.try_clone().map(|socket| (number, socket)));
         let shared = Arc::clone(shared);
         thread::spawn(move || {
             // A broken connection is the client's affair.
@@ -242,6 +255,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             let mut script = shared.lock();
             let before = script.streams.len();
             script.streams.retain(|stream| stream.number != number);
+            script.connections.retain(|(other, _)| *other != number);
             script.gone += before - script.streams.len();
             drop(script);
             shared.changed.notify_all();
@@ -258,7 +272,7 @@ fn serve(socket: &TcpStream, number: usize, shared: &Shared) -> io::Result<()> {
         let way = way.unwrap_or(Way::Well);
         let is_known = request
             .header("authorization")
-            .is_some_and(|token| script.tokens.iter().any(|known| known == token));
+            .is_some_and(|token| script.tokens.iter().any(|(known, _)| known == token));
         shared.changed.notify_all();
         let (mut out, mut stays) = (socket, true);
         match (&*request.path, way) {
@@ -340,9 +354,9 @@ fn normal(script: &Script, path: &str, request: &Request, body: &[u8]) -> (u16, 
         VALIDATE => {
             let asked: Value = serde_json::from_slice(body).unwrap_or_default();
             let asked = asked["tokens"].as_array().cloned().unwrap_or_default();
-            let known = asked.iter().filter(|token| script.tokens.iter().any(|known| **token == **known));
+            let known = script.tokens.iter().filter(|(known, _)| asked.iter().any(|token| *token == **known));
             let records: Vec<Value> = known
-                .map(|token| json!({"token": token, "type": "client", "environment": "development", "projects": [project_of(token.as_str().unwrap_or_default())]}))
+                .map(|(token, projects)| json!({"token": token, "type": "client", "environment": "development", "projects": projects}))
                 .collect();
             (200, json.to_owned(), json!({"tokens": records}).to_string())
         }
