@@ -50,6 +50,8 @@ pub struct Storm<'u> {
     /// Ends of the stream, and since when it has been open after them.
     ends: u32,
     calm_since: Option<Instant>,
+    /// Once in this storm.
+    has_ended: bool,
     /// How often each was played.
     pub played: [u32; TROUBLES.len()],
     pub changes: u64,
@@ -66,6 +68,7 @@ impl<'u> Storm<'u> {
             trouble: None,
             ends: 0,
             calm_since: None,
+            has_ended: false,
             played: [0; TROUBLES.len()],
             changes: 0,
             lately: Vec::new(),
@@ -82,6 +85,7 @@ impl<'u> Storm<'u> {
     /// Storms until then, and mends everything.
     pub fn rage(&mut self, until: Instant) {
         self.lately.clear();
+        self.has_ended = false;
         while Instant::now() < until {
             let is_held = matches!(self.trouble, Some(("held back", _)));
             let burst = if self.random.random_bool(0.01) { self.random.random_range(20..150) } else { 1 };
@@ -124,15 +128,17 @@ impl<'u> Storm<'u> {
 
     /// Something goes wrong.
     fn stir(&mut self) {
-        let first = if self.may_end() { 0 } else { ENDING };
-        let at = self.random.random_range(first..TROUBLES.len());
-        // Then brink waits for most of a minute.
-        let at = if TROUBLES[at] == "denied" && self.random.random_bool(0.7) { 0 } else { at };
+        let first = if self.may_end() && !self.has_ended { 0 } else { ENDING };
+        let (one, other) = (
+            self.random.random_range(first..TROUBLES.len()),
+            self.random.random_range(first..TROUBLES.len()),
+        );
+        let at = if self.played[one] <= self.played[other] { one } else { other };
         let name = TROUBLES[at];
         self.played[at] += 1;
         self.lately.push(name);
         if at < ENDING {
-            (self.ends, self.calm_since) = (self.ends + 1, None);
+            (self.ends, self.calm_since, self.has_ended) = (self.ends + 1, None, true);
         }
         let up = self.up;
         let refuse = |way| {
