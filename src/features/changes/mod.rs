@@ -124,7 +124,7 @@ impl Changes {
             is_too_much
         };
         let leaving = self.latest.iter().take_while(is_too_much).count();
-        if let Some(last) = self.latest.drain(..leaving).last() {
+        if let Some(last) = self.latest.drain(..leaving).next_back() {
             self.oldest = last.token();
         }
     }
