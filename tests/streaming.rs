@@ -17,5 +17,4 @@ mod lives;
 #[path = "streaming/scene.rs"]
 mod scene;
 #[path = "support/scrape.rs"]
-#[allow(dead_code, reason = "each test binary uses another part of it")]
 mod scrape;

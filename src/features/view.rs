@@ -6,7 +6,7 @@
 //! compressed forms with the previous one and only refers to the new environment.
 
 use super::body::{Lists, Selection, is_visible};
-use super::changes::{Changes, Step};
+use super::changes::{History, Step};
 use super::compress::Coding;
 use super::environment::EnvironmentData;
 use super::etag::Etag;
@@ -38,7 +38,7 @@ pub struct ScopeView {
     /// Where the lists stand in the body.
     pub lists: Lists,
     /// How the scope got here.
-    pub changes: Arc<Changes>,
+    pub history: Arc<History>,
     /// Features of the environment that have no project and so are in no client list: worth a warning.
     pub without_project: usize,
 }
@@ -57,27 +57,27 @@ pub fn assemble(
     let mut body = Vec::with_capacity(body_bytes_max(environment, scope));
     let lists = select(environment, scope, None).write_visible(&mut body);
     let etag = Etag::of(&body);
-    let changes = Arc::new(match previous {
-        Some(previous) => previous.changes.after(&Step {
+    let history = Arc::new(match previous {
+        Some(previous) => previous.history.after(&Step {
             before: &previous.environment,
             after: environment,
             projects: &scope.projects,
             etag: &etag,
             body_bytes: body.len(),
         }),
-        None => Changes::begin(environment, &scope.projects, &etag),
+        None => History::begin(environment, &scope.projects, &etag),
     });
     Arc::new(match previous.filter(|previous| *previous.identity == *body) {
         Some(previous) => {
             let environment = Arc::clone(environment);
-            ScopeView { environment, without_project, changes, ..(**previous).clone() }
+            ScopeView { environment, without_project, history, ..(**previous).clone() }
         }
         None => ScopeView {
             environment: Arc::clone(environment),
             scope: scope.clone(),
             etag,
             lists,
-            changes,
+            history,
             identity: body.into(),
             gzip: None,
             br: None,

@@ -21,7 +21,7 @@ impl Edge {
         call: &mut Call<'_, Verdict>,
     ) -> Result<Outcome, Failure> {
         let prefix = name_prefix(request.head.target.query.unwrap_or_default())?.unwrap_or_default();
-        let changes = &serving.view.changes;
+        let changes = &serving.view.history;
         let given = request.head.find("if-none-match").and_then(ResumeToken::read);
         let mut body = self.scratch.take();
         body.clear();

@@ -46,7 +46,7 @@ impl Edge {
         let (feed, outcome) = self.rules.cors.add(request, reply).feed([first]);
         // HEAD has no stream.
         if !feed.is_gone() {
-            let position = serving.view.changes.token();
+            let position = serving.view.history.token();
             streams.add(Follower { token, prefix: prefix.into(), scope, position }, feed);
         }
         Ok(outcome)
@@ -54,7 +54,7 @@ impl Edge {
 }
 
 fn first_message(serving: &Serving, given: Option<ResumeToken>, prefix: &str) -> Frame {
-    match given.and_then(|token| serving.view.changes.since(token)) {
+    match given.and_then(|token| serving.view.history.since(token)) {
         Some(missed) => {
             let mut message = Vec::new();
             write_missed(Kind::Connected, missed, prefix, &mut message);

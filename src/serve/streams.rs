@@ -194,7 +194,7 @@ impl Group {
     }
 
     fn follow(&mut self, scope: &Scope, serving: &Serving, (desk, index): (&mut FrameDesk, usize)) {
-        let newest = serving.view.changes.token();
+        let newest = serving.view.history.token();
         // A token that sees something else now has to begin anew, wherever it stands.
         let position = Some(self.position).filter(|_| self.scope == *scope);
         if position == Some(newest) {
@@ -266,7 +266,7 @@ impl FrameDesk {
         if let Some(frames) = self.made.get(&place) {
             return Rc::clone(frames);
         }
-        let frames: Rc<[Frame]> = match position.and_then(|position| serving.view.changes.since(position)) {
+        let frames: Rc<[Frame]> = match position.and_then(|position| serving.view.history.since(position)) {
             Some(changes) if prefix.is_empty() => changes.iter().map(|change| whole(change)).collect(),
             Some(changes) => {
                 changes.iter().filter_map(|change| change.message_for(prefix).map(Frame::bytes)).collect()

@@ -38,7 +38,7 @@ use crate::tokens::scope::Projects;
 
 /// Where a scope stands, and how it got there.
 #[derive(Debug, Clone)]
-pub struct Changes {
+pub struct History {
     newest: ResumeToken,
     /// Where a client stands that needs all changes.
     oldest: ResumeToken,
@@ -61,7 +61,7 @@ pub(super) struct Step<'s> {
     pub(super) body_bytes: usize,
 }
 
-impl Changes {
+impl History {
     /// Of a scope that was not served before.
     pub(super) fn begin(environment: &EnvironmentData, projects: &Projects, etag: &Etag) -> Self {
         let start = ResumeToken { revision: 0, mark: None };
@@ -124,7 +124,7 @@ impl Changes {
             is_too_much
         };
         let leaving = self.latest.iter().take_while(is_too_much).count();
-        if let Some(last) = self.latest.drain(..leaving).last() {
+        if let Some(last) = self.latest.drain(..leaving).next_back() {
             self.oldest = last.token();
         }
     }
@@ -164,6 +164,6 @@ impl ScopeView {
     /// Everything a client with this prefix (empty: all) needs, as one event, around the lists of the body: its features, and
     /// all segments of the scope, as later changes have them.
     pub fn hydration(&self, kind: Kind, prefix: &str) -> Hydration {
-        Hydration::new(kind, self.changes.token(), self.place_of(prefix), self.lists.segments.clone())
+        Hydration::new(kind, self.history.token(), self.place_of(prefix), self.lists.segments.clone())
     }
 }

@@ -259,7 +259,7 @@ impl Hub {
     fn open(&mut self, token: &str, prefix: &str) {
         let (feed, tap) = Tap::open();
         let scope = scope(&["*"]);
-        let position = after(&["*"], FIRST).changes.token();
+        let position = after(&["*"], FIRST).history.token();
         let follower = Follower { token: key(token), prefix: prefix.into(), scope: &scope, position };
         self.streams.add(follower, feed);
         self.taps.push(tap);
@@ -320,7 +320,7 @@ fn frames_are_made_once_for_all() {
     let view = after(&["*"], SECOND);
     let state = ScopeState::Serving(Arc::clone(&view));
     let snapshot = Arc::new(snapshot(&[Known::backend(TOKEN, &["*"], state)]));
-    let change = view.changes.since(after(&["*"], FIRST).changes.token()).expect("one")[0].message();
+    let change = view.history.since(after(&["*"], FIRST).history.token()).expect("one")[0].message();
     let before = Arc::strong_count(change);
     hub.streams.follow(&Replica::new(Arc::clone(&snapshot)));
     assert_eq!(Arc::strong_count(change), before + 1, "shared by all of the shard");

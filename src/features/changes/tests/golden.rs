@@ -27,7 +27,7 @@ fn series(projects: &[&str], documents: &[(&[&str], &str)]) -> Arc<ScopeView> {
 }
 
 fn last_message(view: &ScopeView) -> String {
-    let before = view.changes.since(view.changes.oldest).expect("in the window");
+    let before = view.history.since(view.history.oldest).expect("in the window");
     String::from_utf8(before.last().expect("a change").message().to_vec()).expect("text")
 }
 
@@ -109,7 +109,7 @@ fn a_move_is_removed_and_updated() {
 fn several_changes_missed() {
     let (off, moved) = (SEARCH.replace("true", "false"), SEARCH.replace("p2", "p1"));
     let view = series(&["*"], &[(&[SEARCH], "40"), (&[&off], "41"), (&[&moved, CHECKOUT], "42")]);
-    let changes = view.changes.since(view.changes.oldest).expect("in the window");
+    let changes = view.history.since(view.history.oldest).expect("in the window");
     let written = |changes, prefix| {
         let mut out = Vec::new();
         let is_any = write_missed(Kind::Connected, changes, prefix, &mut out);

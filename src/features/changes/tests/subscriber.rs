@@ -142,18 +142,18 @@ impl Subscriber {
     pub(super) fn connect(&mut self, view: &ScopeView) {
         let given = self.token.as_ref().and_then(|token| ResumeToken::read(token.as_bytes()));
         let mut message = Vec::new();
-        match given.and_then(|token| view.changes.since(token)) {
+        match given.and_then(|token| view.history.since(token)) {
             Some(changes) => _ = write_missed(Kind::Connected, changes, &self.prefix, &mut message),
             None => view.hydration(Kind::Connected, &self.prefix).write(&view.identity, &mut message),
         }
         self.receive(&message);
-        self.position = Some(view.changes.token());
+        self.position = Some(view.history.token());
     }
 
     /// A new snapshot came to the shard.
     pub(super) fn follow(&mut self, view: &ScopeView) {
         let Some(position) = self.position else { return };
-        match view.changes.since(position) {
+        match view.history.since(position) {
             Some(changes) => {
                 for change in changes {
                     if self.prefix.is_empty() {
@@ -169,6 +169,6 @@ impl Subscriber {
                 self.receive(&message);
             }
         }
-        self.position = Some(view.changes.token());
+        self.position = Some(view.history.token());
     }
 }

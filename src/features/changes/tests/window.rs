@@ -1,7 +1,7 @@
 //! Tokens and the window they resume in.
 
 use super::super::limits::{CHANGE_BYTES_MIN, EVENTS_MAX};
-use super::super::{Changes, ResumeToken};
+use super::super::{History, ResumeToken};
 use crate::features::catalog::Catalog;
 use crate::features::samples::{document, scope};
 use crate::features::view::{ScopeView, assemble};
@@ -27,7 +27,7 @@ impl Scene {
         features: usize,
         variant: &str,
         revision: Option<u64>,
-    ) -> &Changes {
+    ) -> &History {
         let project = projects.first().map_or("p", |project| if *project == "*" { "p" } else { project });
         let feature = |number: usize| {
             json!({"name": format!("{project}.{number:04}"), "enabled": true, "project": project, "strategies": [],
@@ -40,16 +40,16 @@ impl Scene {
         self.look()
     }
 
-    fn look(&mut self) -> &Changes {
+    fn look(&mut self) -> &History {
         let environment = self.catalog.environment("development").expect("applied");
         let view = assemble(environment, &scope(&["*"]), self.view.as_ref());
-        &self.view.insert(view).changes
+        &self.view.insert(view).history
     }
 }
 
 /// `Some` revision alone, or one with a mark.
 #[track_caller]
-fn check(changes: &Changes, revision: u64, is_marked: bool) {
+fn check(changes: &History, revision: u64, is_marked: bool) {
     let token = changes.token();
     assert_eq!((token.revision, token.mark.is_some()), (revision, is_marked));
     assert_eq!(changes.since(token).map(<[_]>::len), Some(0));
@@ -59,7 +59,7 @@ fn plain(revision: u64) -> ResumeToken {
     ResumeToken { revision, mark: None }
 }
 
-fn missed(changes: &Changes, revision: u64) -> Option<usize> {
+fn missed(changes: &History, revision: u64) -> Option<usize> {
     changes.since(plain(revision)).map(<[_]>::len)
 }
 
