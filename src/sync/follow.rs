@@ -81,6 +81,8 @@ pub struct Following {
     pub(super) heard: bool,
     /// What was said about the stream last.
     pub(super) said: Option<Said>,
+    /// Why the whole state was asked for when that was said last.
+    pub(super) gap_said: Option<(&'static str, Instant)>,
     /// When it was opened last.
     pub(super) opened: Instant,
     /// Connections in a row that ended at once.
@@ -181,6 +183,7 @@ impl Sync {
             up: false,
             heard: false,
             said: None,
+            gap_said: None,
             opened: now,
             short: 0,
             list_tag: None,
