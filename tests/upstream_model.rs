@@ -216,10 +216,10 @@ impl Model {
         let Some(Poll { asked, list }) = self.poll.take() else { return };
         let document = parse_document(list.as_bytes(), &self.known()).expect("a good list");
         match self.follow.polled(&document, asked, self.connection.is_some()) {
-            Polled::Same | Polled::Late | Polled::Behind => {}
+            Polled::Same | Polled::Late | Polled::Behind | Polled::Ahead => {}
             Polled::Take => self.apply(document),
             Polled::Drift => self.begin_again(),
-            Polled::TakeDrift | Polled::Restart => {
+            Polled::Restart => {
                 self.begin_again();
                 self.apply(document);
             }

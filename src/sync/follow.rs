@@ -81,12 +81,18 @@ pub struct Following {
     pub(super) heard: bool,
     /// What was said about the stream last.
     pub(super) said: Option<Said>,
+    /// Why the whole state was asked for when that was said last.
+    pub(super) gap_said: Option<(&'static str, Instant)>,
     /// When it was opened last.
     pub(super) opened: Instant,
     /// Connections in a row that ended at once.
     pub(super) short: u32,
     /// Of the last list that shows what is known.
     pub(super) list_tag: Option<String>,
+    /// A comparison has shown a difference, and none since has not.
+    pub(super) drifting: bool,
+    /// The next comparison is to come soon.
+    pub(super) look_again: bool,
     /// When a list is due for comparison, with delta calls.
     pub(super) check_at: Instant,
     /// Upstream has no deltas: not asked for before.
@@ -177,9 +183,12 @@ impl Sync {
             up: false,
             heard: false,
             said: None,
+            gap_said: None,
             opened: now,
             short: 0,
             list_tag: None,
+            drifting: false,
+            look_again: false,
             check_at: now + self.between(CHECK.mul_f64(0.9), CHECK),
             without_deltas: None,
         };
@@ -259,26 +268,50 @@ impl Sync {
         following.check_at = check;
         let is_served = following.is_served(self.follows.fetching);
         let polled = following.follow.polled(&fresh.content, asked, is_served);
-        let is_kept = matches!(polled, Polled::Same | Polled::Take | Polled::TakeDrift | Polled::Restart);
+        let is_kept = matches!(polled, Polled::Same | Polled::Take | Polled::Restart);
         following.list_tag = fresh.etag.filter(|_| is_kept);
         match polled {
-            Polled::Same | Polled::Late | Polled::Behind => {}
+            Polled::Same => self.agrees(&key),
+            Polled::Late | Polled::Behind => {}
+            Polled::Ahead => self.look_again(&key, now),
             Polled::Take => self.apply(key, &scope, fresh.content),
             Polled::Drift => self.drifted(&key, &scope),
-            Polled::TakeDrift | Polled::Restart => {
+            Polled::Restart => {
                 self.drifted(&key, &scope);
                 self.apply(key, &scope, fresh.content);
             }
         }
     }
 
-    /// Begins again without an id.
+    fn agrees(&mut self, key: &TokenKey) {
+        if let Some(following) = self.follows.by_token.get_mut(key) {
+            following.drifting = false;
+        }
+    }
+
+    /// Changes may be a moment behind lists; where they are asked for, that comes first.
+    fn look_again(&mut self, key: &TokenKey, now: Instant) {
+        let soon = now + self.schedule.interval().mul_f64(1.5);
+        if let Some(following) = self.follows.by_token.get_mut(key) {
+            (following.check_at, following.look_again) = (soon, true);
+        }
+    }
+
+    /// Begins again without an id. Said once, until a list shows the same as the changes: where upstream writes a feature in
+    /// two ways this comes back with each comparison.
     fn drifted(&mut self, key: &TokenKey, scope: &Scope) {
         self.tally.drifted();
-        tracing::warn!(
-            scope = describe(scope),
-            "A fetched list differs from what the changes add up to: asking for the whole state"
-        );
+        let Some(following) = self.follows.by_token.get_mut(key) else { return };
+        let is_news = !std::mem::replace(&mut following.drifting, true);
+        let scope = describe(scope);
+        if is_news {
+            tracing::warn!(
+                scope,
+                "A fetched list differs from what the changes add up to: asking for the whole state"
+            );
+        } else {
+            tracing::debug!(scope, "A fetched list differs again from what the changes add up to");
+        }
         if self.follows.fetching == Fetching::Delta {
             self.tally.rehydrates(Gap::Drift.label());
             self.schedule.set_etag(key, None);
@@ -321,7 +354,9 @@ impl Sync {
             return;
         }
         let check = self.between(CHECK.mul_f64(0.9), CHECK);
-        let Some(following) = self.follows.by_token.get(key) else { return };
+        let Some(following) = self.follows.by_token.get_mut(key) else { return };
+        let soon = std::mem::take(&mut following.look_again);
+        let check = if soon { self.schedule.interval() } else { check };
         let is_loaded = self.loads.look(*key).is_some_and(|target| target.loaded);
         if following.heard && following.follow.fold().is_hydrated() && self.follows.repairs {
             self.schedule.put_off(key, now + check);

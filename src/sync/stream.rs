@@ -30,6 +30,8 @@ use crate::{
 /// A connection that ended sooner was of no use, and so many in a row are worth a line.
 const SHORT: Duration = Duration::from_secs(5);
 const SHORT_TIMES: u32 = 3;
+/// The same reason is not said again before.
+const GAP_SAID: Duration = Duration::from_secs(600);
 /// A token that joins so soon after the start may have joined on a whole fleet.
 const STARTING: Duration = Duration::from_secs(10);
 
@@ -150,7 +152,13 @@ impl Following {
     fn say_down(&mut self, end: End, error: Option<&CallError>, gap: Option<&Gap>, now: Instant) {
         let scope = describe(&self.scope);
         if let Some(gap) = gap {
-            tracing::warn!(scope, "Asking the stream for the whole state: {gap}");
+            let is_news = self.gap_said.is_none_or(|(label, at)| {
+                label != gap.label() || now.saturating_duration_since(at) >= GAP_SAID
+            });
+            if is_news {
+                tracing::warn!(scope, "Asking the stream for the whole state: {gap}");
+                self.gap_said = Some((gap.label(), now));
+            }
             return;
         }
         let Some(error) = error else {

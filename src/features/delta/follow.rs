@@ -1,14 +1,15 @@
 //! Which is believed, the state folded from changes or a document that was polled meanwhile.
 //!
-//! The changes are the truth while they come; a polled document repairs. The rules, for a document that shows something else
-//! than the fold:
+//! A document that changes have overtaken while it was fetched, and that is not newer than they, counts for nothing. One that shows
+//! the same as the fold does so, too. For others it matters whether changes come at present:
 //!
-//! 1. Changes were applied while it was fetched and it is not newer than they: it is late, and counts for nothing.
-//! 2. It is equal or newer, or neither is known: it becomes the base that later changes are applied to. While changes come by
-//!    themselves, an equal one, and a second newer one without a change between the two, prove that some got lost: drift.
-//! 3. It is older. While changes come: drift, and the document is dropped, since a replica of upstream that lags would look
-//!    alike. While none come: the first is dropped, the second in a row shows that upstream's history has changed. Then it
-//!    is taken, and the fold forgets everything, as the ids of its changes mean nothing any more.
+//! - While they come they are the truth, and a polled document only compares: it is never taken. Lists and deltas are made by
+//!   different parts of upstream; if these write one feature in two ways, taking both in turn would show SDKs a change where there
+//!   is none. A difference is drift, for which the whole state is asked for. Only a newer document gets a second chance, as
+//!   changes may be a moment behind lists: if the next one is newer still, and no change has come between, it is drift.
+//! - While none come, an equal or newer document, or one without a revision, becomes the base that later changes are applied to.
+//!   Of older ones the first is dropped: a replica of upstream may lag. The second in a row shows that upstream's history has
+//!   changed. It is taken, and the fold forgets everything, as the ids of its changes mean nothing any more.
 //!
 //! Changes that are older than a base are still applied: each brings a whole feature, and those that follow bring the newer
 //! state again, so that the end is right whatever the order.
@@ -43,8 +44,8 @@ pub enum Polled {
     Take,
     /// To be dropped: the changes are newer.
     Late,
-    /// To be applied; changes got lost, so that a hydration is needed.
-    TakeDrift,
+    /// To be dropped: changes may be on their way that bring the same. Better look again soon.
+    Ahead,
     /// To be dropped; a hydration is needed.
     Drift,
     /// To be dropped; the next one counts.
@@ -92,29 +93,25 @@ impl Follow {
         if asked.applied != self.applied && !is_newer {
             return Polled::Late;
         }
-        match (mine, theirs) {
-            (Some(mine), Some(theirs)) if theirs < mine => self.older(streams),
-            _ => self.newer(document, is_newer, streams),
+        if streams {
+            let waits = is_newer && !std::mem::replace(&mut self.ahead, true);
+            return if waits { Polled::Ahead } else { Polled::Drift };
         }
+        if mine.is_some_and(|mine| theirs.is_some_and(|theirs| theirs < mine)) {
+            return self.older();
+        }
+        self.fold.rebase(document);
+        (self.behind, self.ahead) = (false, false);
+        Polled::Take
     }
 
-    fn older(&mut self, streams: bool) -> Polled {
-        if streams {
-            return Polled::Drift;
-        }
+    fn older(&mut self) -> Polled {
         if !std::mem::replace(&mut self.behind, true) {
             return Polled::Behind;
         }
         self.fold.forget();
         self.behind = false;
         Polled::Restart
-    }
-
-    fn newer(&mut self, document: &Document, is_newer: bool, streams: bool) -> Polled {
-        self.fold.rebase(document);
-        self.behind = false;
-        let was_ahead = std::mem::replace(&mut self.ahead, streams && is_newer);
-        if streams && (was_ahead || !is_newer) { Polled::TakeDrift } else { Polled::Take }
     }
 }
 
@@ -148,9 +145,9 @@ mod tests {
             (Some(10), "a", Polled::Same, Polled::Same),
             (Some(3), "a", Polled::Same, Polled::Same),
             (None, "a", Polled::Same, Polled::Same),
-            (Some(10), "b", Polled::TakeDrift, Polled::Take),
-            (None, "b", Polled::TakeDrift, Polled::Take),
-            (Some(11), "b", Polled::Take, Polled::Take),
+            (Some(10), "b", Polled::Drift, Polled::Take),
+            (None, "b", Polled::Drift, Polled::Take),
+            (Some(11), "b", Polled::Ahead, Polled::Take),
             (Some(9), "b", Polled::Drift, Polled::Behind),
         ] {
             for (streams, expected) in [(true, up), (false, down)] {
@@ -158,7 +155,7 @@ mod tests {
                 let document = poll(revision, name);
                 let polled = follow.polled(&document, follow.asking(), streams);
                 assert_eq!(polled, expected, "{revision:?} {name} {streams}");
-                let is_taken = matches!(polled, Polled::Take | Polled::TakeDrift | Polled::Same);
+                let is_taken = matches!(polled, Polled::Take | Polled::Same);
                 assert_eq!(follow.fold().shows(&document), is_taken);
             }
         }
@@ -166,24 +163,30 @@ mod tests {
 
     #[test]
     fn a_poll_that_a_change_overtook_counts_if_it_is_newer() {
-        for (revision, expected) in [(Some(10), Polled::Late), (None, Polled::Late), (Some(21), Polled::Take)]
-        {
-            let mut follow = following();
-            let asked = follow.asking();
-            follow.changed(hydrated(20, "c")).expect("hydrated");
-            assert_eq!(follow.polled(&poll(revision, "b"), asked, true), expected);
+        for (revision, up, down) in [
+            (Some(10), Polled::Late, Polled::Late),
+            (None, Polled::Late, Polled::Late),
+            (Some(21), Polled::Ahead, Polled::Take),
+        ] {
+            for (streams, expected) in [(true, up), (false, down)] {
+                let mut follow = following();
+                let asked = follow.asking();
+                follow.changed(hydrated(20, "c")).expect("hydrated");
+                assert_eq!(follow.polled(&poll(revision, "b"), asked, streams), expected);
+            }
         }
     }
 
     #[test]
     fn a_second_newer_document_without_a_change_between_is_drift() {
-        let mut follow = following();
-        assert_eq!(follow.polled(&poll(Some(11), "b"), follow.asking(), true), Polled::Take);
-        assert_eq!(follow.polled(&poll(Some(12), "c"), follow.asking(), true), Polled::TakeDrift);
-        let mut follow = following();
-        assert_eq!(follow.polled(&poll(Some(11), "b"), follow.asking(), true), Polled::Take);
-        follow.changed(hydrated(11, "b")).expect("hydrated");
-        assert_eq!(follow.polled(&poll(Some(12), "c"), follow.asking(), true), Polled::Take);
+        for (between, expected) in [(None, Polled::Drift), (Some(11), Polled::Ahead)] {
+            let mut follow = following();
+            assert_eq!(follow.polled(&poll(Some(11), "b"), follow.asking(), true), Polled::Ahead);
+            if let Some(id) = between {
+                follow.changed(hydrated(id, "b")).expect("hydrated");
+            }
+            assert_eq!(follow.polled(&poll(Some(12), "c"), follow.asking(), true), expected);
+        }
     }
 
     #[test]
