@@ -4,6 +4,8 @@
 #[path = "support/brink.rs"]
 #[allow(dead_code, reason = "each test binary uses another part of it")]
 mod brink;
+#[path = "streaming/chain.rs"]
+mod chain;
 #[path = "streaming/changes.rs"]
 mod changes;
 #[path = "streaming/client.rs"]
@@ -14,7 +16,13 @@ mod delta;
 mod fake_upstream;
 #[path = "streaming/lives.rs"]
 mod lives;
+#[path = "support/model_unleash.rs"]
+mod model_unleash;
+#[path = "support/relay.rs"]
+mod relay;
 #[path = "streaming/scene.rs"]
 mod scene;
 #[path = "support/scrape.rs"]
 mod scrape;
+#[path = "support/streaming_upstream.rs"]
+mod streaming_upstream;
