@@ -128,15 +128,17 @@ impl Subscriber {
             self.reads_at = now;
         }
         match (self.socket.is_some(), self.habit) {
-            (false, _) if is_due || is_quiet => self.connect(random, diary, now),
-            (true, Habit::Polls) if is_due && self.status == Some(0) => self.ask(random, diary, now),
+            (false, _) if is_due || is_quiet => self.connect(is_quiet, random, diary, now),
+            (true, Habit::Polls) if is_due && self.status == Some(0) => {
+                self.ask(is_quiet, random, diary, now)
+            }
             (true, Habit::Polls) => {}
             (true, _) if is_due && !is_quiet => self.leave(now, random),
             _ => {}
         }
     }
 
-    fn connect(&mut self, random: &mut SmallRng, diary: &mut Diary, now: Instant) {
+    fn connect(&mut self, is_quiet: bool, random: &mut SmallRng, diary: &mut Diary, now: Instant) {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
         if matches!(self.habit, Habit::Sips | Habit::Naps) {
             socket.set_recv_buffer_size(4096).expect("an option can be set");
@@ -149,13 +151,14 @@ impl Subscriber {
         socket.set_nonblocking(true).expect("an option can be set");
         self.socket = Some(socket.into());
         (self.raw, self.text, self.status) = (Vec::new(), Vec::new(), None);
-        self.ask(random, diary, now);
+        self.ask(is_quiet, random, diary, now);
     }
 
     /// Sends the request, with one of the ids that it might have.
-    fn ask(&mut self, random: &mut SmallRng, diary: &mut Diary, now: Instant) {
-        let dice = random.random_range(0..20);
-        match dice {
+    fn ask(&mut self, is_quiet: bool, random: &mut SmallRng, diary: &mut Diary, now: Instant) {
+        match random.random_range(0..20) {
+            // What it holds now is what is looked at.
+            _ if is_quiet => {}
             0 => self.position = None,
             // Of nobody's making.
             1 => {
