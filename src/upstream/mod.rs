@@ -22,6 +22,7 @@ mod forward;
 mod headers;
 mod issue;
 mod mask;
+mod pkcs12;
 mod proxy;
 mod reporting;
 mod tls;
