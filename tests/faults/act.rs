@@ -11,6 +11,8 @@ pub struct Fault {
     pub validate: Act,
     /// To all other requests.
     pub others: Act,
+    /// To requests for a stream.
+    pub streams: Act,
 }
 
 impl Fault {
@@ -19,12 +21,17 @@ impl Fault {
 
     /// All requests are answered like this.
     pub const fn everywhere(act: Act) -> Self {
-        Self { line: Line::Good, features: act, validate: act, others: act }
+        Self { line: Line::Good, features: act, validate: act, others: act, streams: act }
     }
 
     /// Requests for features are answered like this, questions about tokens like that.
     pub const fn of(features: Act, validate: Act) -> Self {
-        Self { line: Line::Good, features, validate, others: Act::Good }
+        Self { line: Line::Good, features, validate, others: Act::Good, streams: Act::Good }
+    }
+
+    /// Requests for streams are answered like this.
+    pub const fn stream(streams: Act) -> Self {
+        Self { streams, ..Self::NONE }
     }
 
     /// Connections are treated like this.
@@ -148,6 +155,12 @@ pub enum Act {
     NoFeatures,
     /// Features: revisions begin at 1 again.
     SmallerRevision,
+    /// Streams: a head, and nothing more.
+    Mute,
+    /// Streams: a good beginning, then this text.
+    Says(&'static str),
+    /// Streams: a good beginning, then this text and the end.
+    Breaks(&'static str),
 }
 
 /// Where a redirect leads.

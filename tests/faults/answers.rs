@@ -55,6 +55,9 @@ pub fn answer(
         Act::Redirect(_, Place::Here) if request.target.contains("/moved/") => Act::Good,
         act => act,
     };
+    if path == Path::Stream && matches!(act, Act::Good | Act::Mute | Act::Says(_) | Act::Breaks(_)) {
+        return follow(request, act, stream, world);
+    }
     let good = good(request, path, world);
     let half = good.body.len() / 2;
     match act {
@@ -171,7 +174,9 @@ fn good(request: &Request, path: Path, world: &World) -> Answer {
             Answer::new(202, "x-unleash-version: 8.2.0\r\n", "")
         }
         Path::Other => Answer::new(202, "", ""),
-        Path::Features if request.header("authorization").and_then(record_of).is_none() => {
+        Path::Features | Path::Delta | Path::Stream
+            if request.header("authorization").and_then(record_of).is_none() =>
+        {
             Answer::json(401, r#"{"name":"AuthenticationRequired"}"#)
         }
         Path::Features => {
@@ -183,7 +188,56 @@ fn good(request: &Request, path: Path, world: &World) -> Answer {
             let is_tagged = world.fault().features != Act::NotModifiedUnasked;
             if is_tagged { of_document(&document) } else { Answer::json(200, document.body) }
         }
+        Path::Delta | Path::Stream => {
+            let document = world.document();
+            let headers = format!("content-type: application/json\r\netag: \"{}\"\r\n", document.revision);
+            Answer::new(200, headers, json!({"events": [hydration(&document)]}).to_string())
+        }
     }
+}
+
+/// A stream, which lasts until it is cut.
+fn follow(request: &Request, act: Act, stream: &mut impl Connection, world: &World) -> io::Result<Then> {
+    let head = Answer::new(200, "content-type: text/event-stream\r\n", "");
+    send(stream, &head.head("transfer-encoding: chunked\r\n"))?;
+    if act == Act::Mute {
+        read_to_end(stream);
+        return Ok(Then::Ends);
+    }
+    let mut document = world.document();
+    let theirs: Option<u64> = request.header("last-event-id").and_then(|id| id.parse().ok());
+    // As Unleash has it: who is ahead of it is told nothing.
+    let is_known = theirs.is_some_and(|id| id >= document.revision);
+    let events = if is_known { Vec::new() } else { vec![hydration(&document)] };
+    say(stream, &event("unleash-connected", &document, &events))?;
+    if let Act::Says(text) | Act::Breaks(text) = act
+        && !text.is_empty()
+    {
+        say(stream, text)?;
+    }
+    if let Act::Breaks(_) = act {
+        return Ok(Then::Ends);
+    }
+    while let Some(next) = world.next(&document) {
+        document = next;
+        say(stream, &event("unleash-updated", &document, &[hydration(&document)]))?;
+    }
+    Ok(Then::Ends)
+}
+
+fn hydration(document: &Document) -> Value {
+    let body: Value = serde_json::from_str(&document.body).unwrap_or_default();
+    json!({"type": "hydration", "eventId": document.revision, "features": body["features"], "segments": []})
+}
+
+fn event(name: &str, document: &Document, events: &[Value]) -> String {
+    let id = if events.is_empty() { String::new() } else { format!("id: {}\n", document.revision) };
+    format!("event: {name}\n{id}data: {}\n\n", json!({"events": events}))
+}
+
+/// One chunk.
+fn say(stream: &mut impl Connection, text: &str) -> io::Result<Then> {
+    send(stream, format!("{:x}\r\n{text}\r\n", text.len()).as_bytes())
 }
 
 fn of_document(document: &Document) -> Answer {

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Each a process of its own, most of whose time is waiting.
-const LANES: [Stage; 8] = [
+const LANES: [Stage; 12] = [
     Stage::Plain,
     Stage::Plain,
     Stage::Plain,
@@ -28,6 +28,11 @@ const LANES: [Stage; 8] = [
     Stage::Tls,
     Stage::Tunnel,
     Stage::Names,
+    // The wait for the next stream grows with each end, so that few kinds are enough for one lane.
+    Stage::Streaming,
+    Stage::Streaming,
+    Stage::Streaming,
+    Stage::Streaming,
 ];
 
 /// A kind after which a long wait follows counts like so many others.
@@ -65,7 +70,7 @@ fn deal(rounds: u64, random: &mut SmallRng) -> Vec<Hand> {
         kinds.sort_by_key(|kind| kind.stage.is_none());
         let mut hands: Vec<Vec<Kind>> = lanes.iter().map(|_| Vec::new()).collect();
         for kind in kinds {
-            let fits = |at: &usize| kind.stage.is_none_or(|stage| lanes[*at].0 == stage);
+            let fits = |at: &usize| lanes[*at].0.plays(&kind);
             match (0..lanes.len()).filter(fits).min_by_key(|at| load(&hands[*at])) {
                 Some(at) => hands[at].push(kind),
                 None => eprintln!("not played, since this host allows no namespaces: {}", kind.name),

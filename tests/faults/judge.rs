@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::Value;
+
 use crate::{
     brink::Response,
     load::{Probe, WATCHERS},
@@ -199,7 +201,11 @@ impl Book {
         if !probe.has_features() {
             return Ok(None);
         }
-        let number = if response.status == 304 { kept } else { self.number_in(&response.text()) };
+        let number = match probe {
+            _ if response.status == 304 => kept,
+            Probe::Delta => self.number_of_events(&response.json()),
+            _ => self.number_in(&response.text()),
+        };
         let number = number.ok_or_else(|| format!("got features of no number: {}", response.text()))?;
         let proved = |(at, _): &&(Instant, u64)| *at + HAND_OVER < sent;
         let least = self.proofs.iter().filter(proved).map(|(_, number)| *number).max().unwrap_or(0);
@@ -227,6 +233,17 @@ impl Book {
         rest.split('"').next()?.parse().ok()
     }
 
+    /// The number that a list of changes leads to.
+    fn number_of_events(&self, body: &Value) -> Option<u64> {
+        let events = body["events"].as_array()?;
+        let whole = events.iter().filter_map(|event| event["features"].as_array()).flatten();
+        let updated = events.iter().map(|event| &event["feature"]);
+        let names = whole.chain(updated).filter_map(|feature| feature["name"].as_str());
+        let numbers = names.filter_map(|name| name.strip_prefix("at-")?.parse().ok());
+        // What leaves none behind leads to where there are none.
+        numbers.max().or(self.empty_at)
+    }
+
     fn tell(&mut self, fault: &str) {
         self.tally.wrong += 1;
         if self.tally.wrong as usize <= TOLD_MAX {
@@ -245,6 +262,16 @@ mod tests {
             |number| format!(r#"{{"toggles":[{{"name":"at-{number:06}"}}]}}"#),
         );
         Response { version: "HTTP/1.1".into(), status, headers: Vec::new(), body: body.into() }
+    }
+
+    /// A list of changes that takes the flags of negative numbers away and brings the others.
+    fn changes(numbers: &[i64]) -> Response {
+        let event = |number: &i64| match format!("at-{:06}", number.unsigned_abs()) {
+            name if *number < 0 => format!(r#"{{"type":"feature-removed","featureName":"{name}"}}"#),
+            name => format!(r#"{{"type":"feature-updated","feature":{{"name":"{name}"}}}}"#),
+        };
+        let events: Vec<String> = numbers.iter().map(event).collect();
+        Response { body: format!(r#"{{"events":[{}]}}"#, events.join(",")).into(), ..response(200, None) }
     }
 
     /// What everybody sees is 7, and was for a while.
@@ -310,12 +337,26 @@ mod tests {
     #[test]
     fn all_watchers_are_waited_for() {
         let judge = settled_at_7();
-        let probes = [Probe::Features, Probe::FeaturesIfChanged, Probe::FrontendPost];
+        let probes = [Probe::Features, Probe::FeaturesIfChanged, Probe::Delta, Probe::FrontendPost];
         for (at, probe) in probes.into_iter().enumerate() {
             assert_eq!(at, probe.watcher().expect("a watcher"));
             assert!(judge.wait_until_all_see(8, Duration::ZERO).is_err());
-            judge.look(probe, &response(200, Some(8)), Instant::now(), None);
+            let response = if probe == Probe::Delta { changes(&[-7, 8]) } else { response(200, Some(8)) };
+            judge.look(probe, &response, Instant::now(), None);
         }
         assert!(judge.wait_until_all_see(8, Duration::ZERO).is_ok());
+    }
+
+    #[test]
+    fn changes_lead_to_a_number() {
+        for (numbers, expected) in
+            [(&[-7, 8][..], Some(8)), (&[8, -7], Some(8)), (&[-8], Some(9)), (&[6], None)]
+        {
+            let judge = settled_at_7();
+            judge.is_empty_at(Some(9));
+            let seen = judge.look(Probe::Delta, &changes(numbers), Instant::now(), None);
+            assert_eq!(seen, expected, "{numbers:?}");
+            assert_eq!(judge.tally().wrong, u64::from(expected.is_none()));
+        }
     }
 }

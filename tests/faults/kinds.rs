@@ -2,11 +2,16 @@
 //!
 //! Each says how brink is to notice, so that a fault that never reached it is not taken for one that it stood.
 
+use std::time::Duration;
+
 use crate::{
     act::{Act, Fault, Line, Place, Shown},
     judge::Leave,
-    stage::Stage,
+    stage::{CALL, Stage},
 };
+
+/// A list to compare with is fetched that much later than a stream was resumed.
+pub const LOOK: Duration = Duration::from_secs(10);
 
 /// A kind of fault.
 #[derive(Debug, Clone)]
@@ -21,6 +26,15 @@ pub struct Kind {
 }
 
 impl Kind {
+    /// How much longer it may take to get over it.
+    pub fn lasts(&self) -> Duration {
+        match self.effect {
+            _ if self.hangs() => CALL,
+            Effect::NoStream => LOOK,
+            _ => Duration::ZERO,
+        }
+    }
+
     /// Whether a call may still be under way when the fault has ended, and fail of it later.
     pub fn hangs(&self) -> bool {
         matches!(&self.effect, Effect::Trouble(texts) if texts.iter().any(|text| text == TOO_LATE))
@@ -53,6 +67,8 @@ pub enum Effect {
     Validation,
     /// A token is gone.
     NoToken,
+    /// A stream is asked for again; new features come through all the same.
+    NoStream,
 }
 
 impl Effect {
@@ -68,8 +84,18 @@ impl Effect {
 
 /// All of them.
 pub fn all() -> Vec<Kind> {
-    [connections(), transport(), bodies(), statuses(), redirects(), refusals(), validations(), surroundings()]
-        .concat()
+    [
+        connections(),
+        transport(),
+        bodies(),
+        statuses(),
+        redirects(),
+        refusals(),
+        validations(),
+        surroundings(),
+        streams(),
+    ]
+    .concat()
 }
 
 const TOO_LATE: &str = "no complete answer within";
@@ -285,5 +311,38 @@ fn surroundings() -> Vec<Kind> {
         clock("clock set back", "-3h", Effect::None),
         clock("clock set to when the certificate has expired", "+40y", trouble(&["TLS"])),
         Kind { what: What::NameGone, stage: Some(Stage::Names), ..kind("name gone", Fault::NONE, gone) },
+    ]
+}
+
+/// The stream of changes. Open streams are cut when one begins.
+fn streams() -> Vec<Kind> {
+    let of = |name: &str, fault, effect| on(Stage::Streaming, kind(name, fault, effect));
+    let row = |name, act| of(name, Fault::stream(act), Effect::NoStream);
+    let smaller = Fault::of(Act::SmallerRevision, Act::Good);
+    vec![
+        row("stream cut", Act::Good),
+        row("stream 404", Act::Status(404)),
+        row("stream 503", Act::Status(503)),
+        row("stream 429, to wait 1", Act::RetryAfter(429, "1")),
+        row("stream a page", Act::Answer(200, "content-type: text/html\r\n", "<!doctype html><title>Log in")),
+        row("stream rubbish", Act::Raw(b"\x16\x03\x01 what?\r\n\r\n")),
+        row("stream silent", Act::Silent),
+        row("stream mute", Act::Mute),
+        row("stream ends at once", Act::Breaks("")),
+        row("stream not JSON", Act::Says("event: unleash-updated\nid: 9\ndata: {\"events\":[{\"type\":\n\n")),
+        row(
+            "stream of an unknown kind",
+            Act::Says(
+                "event: unleash-updated\nid: 9\ndata: {\"events\":[{\"type\":\"frozen\",\"eventId\":9}]}\n\n",
+            ),
+        ),
+        row(
+            "stream cut in an event",
+            Act::Breaks(
+                "event: unleash-updated\nid: 9\ndata: {\"events\":[{\"type\":\"feature-removed\",\"f",
+            ),
+        ),
+        of("stream with smaller ids", smaller, Effect::NoStream),
+        of("no stream and no list", Fault::everywhere(Act::Status(503)), trouble(&["upstream answered 503"])),
     ]
 }

@@ -12,11 +12,11 @@ use std::{
 use rand::{Rng, rngs::SmallRng, seq::IndexedRandom};
 
 use crate::{
-    act::Fault,
+    act::{Act, Fault},
     brink::Brink,
     certificates::Certificates,
     judge::{Judge, Leave, Tally},
-    kinds::{self, Effect, Kind, What},
+    kinds::{self, Effect, Kind, LOOK, What},
     load,
     stage::{CALL, INTERVAL_S, Props, Stage},
     strangers,
@@ -29,6 +29,9 @@ pub const CONVERGED_WITHIN: Duration = Duration::from_secs(INTERVAL_S * 12);
 
 /// How soon a fault must show.
 const NOTICED_WITHIN: Duration = Duration::from_secs(15);
+
+/// How soon a stream must be asked for again: the longest wait, which follows many ends in a row.
+const STREAM_WITHIN: Duration = Duration::from_secs(65);
 
 /// How long a fault goes on after it has shown, in the first round; in each further one so much longer.
 const GOES_ON_MS: std::ops::Range<u64> = 300..1_800;
@@ -126,8 +129,7 @@ impl Lane<'_> {
             thread::sleep(Duration::from_millis(goes_on_ms));
         }
         let number = self.end();
-        let call = if kind.hangs() { CALL } else { Duration::ZERO };
-        let converged = self.judge.wait_until_all_see(number, CONVERGED_WITHIN + call);
+        let converged = self.judge.wait_until_all_see(number, CONVERGED_WITHIN + kind.lasts());
         self.judge.settle(number);
         let log = || format!("\n{}", self.brink.log().get(said..).unwrap_or_default());
         noticed.map_err(|fault| fault + &log())?;
@@ -138,11 +140,8 @@ impl Lane<'_> {
     /// Several faults without a pause between them, of those that clients must not notice.
     fn medley(&mut self) -> Result<Turn, String> {
         let said = self.brink.log().len();
-        let is_fit = |kind: &Kind| {
-            kind.stage.is_none_or(|stage| stage == self.stage)
-                && kind.effect.leave() == Leave::Nothing
-                && !kind.is_long
-        };
+        let is_fit =
+            |kind: &Kind| self.stage.plays(kind) && kind.effect.leave() == Leave::Nothing && !kind.is_long;
         let kinds: Vec<Kind> = kinds::all().into_iter().filter(is_fit).collect();
         let chosen: Vec<&Kind> = kinds.choose_multiple(&mut self.random, MEDLEY_OF).collect();
         let names: Vec<&str> = chosen.iter().map(|kind| kind.name.as_str()).collect();
@@ -156,7 +155,7 @@ impl Lane<'_> {
         }
         let lasted = begun.elapsed();
         let number = self.end();
-        let converged = self.judge.wait_until_all_see(number, CONVERGED_WITHIN + CALL);
+        let converged = self.judge.wait_until_all_see(number, CONVERGED_WITHIN + CALL + LOOK);
         self.judge.settle(number);
         let log = || format!("\n{}\n{}", names.join("\n"), self.brink.log().get(said..).unwrap_or_default());
         let converged = converged.map_err(|fault| fault + &log())?;
@@ -167,6 +166,7 @@ impl Lane<'_> {
         let fault = if let What::Upstream(fault) = what { fault } else { Fault::NONE };
         let number = self.upstream.begin(fault);
         match what {
+            What::Upstream(_) if self.stage == Stage::Streaming => self.upstream.cut(),
             What::Upstream(_) => {}
             What::Clock(shift) => self.props.set_clock(shift),
             What::NameGone => {
@@ -180,7 +180,13 @@ impl Lane<'_> {
     fn end(&self) -> u64 {
         self.props.set_clock("+0");
         self.props.set_name(true);
-        self.upstream.begin(Fault::NONE)
+        let is_mute = self.world.fault().streams == Act::Mute;
+        let number = self.upstream.begin(Fault::NONE);
+        if is_mute {
+            // That it says nothing brink finds out by itself, but that takes longer than we wait here.
+            self.upstream.cut();
+        }
+        number
     }
 
     fn until_noticed(&self, kind: &Kind, number: u64, said: usize) -> Result<(), String> {
@@ -198,6 +204,10 @@ impl Lane<'_> {
             Effect::Validation => {
                 self.until("tokens are asked about twice", || self.world.met().validate >= 2)?;
                 self.judge.wait_until_all_see(number, CONVERGED_WITHIN).map(drop)
+            }
+            Effect::NoStream => {
+                self.until_within(STREAM_WITHIN, "a stream is asked for", || self.world.met().streams >= 1)?;
+                self.judge.wait_until_all_see(number, CONVERGED_WITHIN + LOOK).map(drop)
             }
             Effect::NoToken => self.judge.wait_until_refused(NOTICED_WITHIN).map(drop),
         }
@@ -222,7 +232,11 @@ impl Lane<'_> {
     }
 
     fn until(&self, what: &str, is_there: impl Fn() -> bool) -> Result<(), String> {
-        let deadline = Instant::now() + NOTICED_WITHIN;
+        self.until_within(NOTICED_WITHIN, what, is_there)
+    }
+
+    fn until_within(&self, longest: Duration, what: &str, is_there: impl Fn() -> bool) -> Result<(), String> {
+        let deadline = Instant::now() + longest;
         while !is_there() {
             if Instant::now() > deadline {
                 return Err(format!("waited in vain until {what}"));

@@ -25,6 +25,8 @@ pub enum Probe {
     Features,
     /// The same, with the tag of the last answer.
     FeaturesIfChanged,
+    /// `GET /api/client/delta`, with the tag of the last answer.
+    Delta,
     /// `GET /api/frontend`, with the tag of the last answer.
     FrontendIfChanged,
     /// `POST /api/frontend`
@@ -44,9 +46,10 @@ pub enum Probe {
 }
 
 /// What each client asks in turn. Those of the first [`WATCHERS`] tell what is seen.
-const CLIENTS: [&[Probe]; 4] = [
+const CLIENTS: [&[Probe]; 5] = [
     &[Probe::Features],
     &[Probe::FeaturesIfChanged],
+    &[Probe::Delta],
     &[Probe::FrontendIfChanged, Probe::FrontendPost],
     &[
         Probe::OneFeature,
@@ -59,7 +62,7 @@ const CLIENTS: [&[Probe]; 4] = [
 ];
 
 /// Clients that look at features.
-pub const WATCHERS: usize = 3;
+pub const WATCHERS: usize = 4;
 
 impl Probe {
     /// Whose view of the features this is.
@@ -67,7 +70,8 @@ impl Probe {
         match self {
             Self::Features => Some(0),
             Self::FeaturesIfChanged => Some(1),
-            Self::FrontendIfChanged | Self::FrontendPost => Some(2),
+            Self::Delta => Some(2),
+            Self::FrontendIfChanged | Self::FrontendPost => Some(3),
             _ => None,
         }
     }
@@ -78,14 +82,14 @@ impl Probe {
 
     pub fn is_good(self, status: u16) -> bool {
         match self {
-            Self::FeaturesIfChanged | Self::FrontendIfChanged => matches!(status, 200 | 304),
+            Self::FeaturesIfChanged | Self::FrontendIfChanged | Self::Delta => matches!(status, 200 | 304),
             Self::Metrics | Self::FrontendMetrics | Self::Register => status == 202,
             _ => status == 200,
         }
     }
 
     fn is_conditional(self) -> bool {
-        matches!(self, Self::FeaturesIfChanged | Self::FrontendIfChanged)
+        matches!(self, Self::FeaturesIfChanged | Self::FrontendIfChanged | Self::Delta)
     }
 
     /// Method, path, token and body.
@@ -99,6 +103,7 @@ impl Probe {
         match self {
             Self::Features => ("GET", path("/api/client/features"), STARTUP, String::new()),
             Self::FeaturesIfChanged => ("GET", path("/api/client/features"), CLIENT, String::new()),
+            Self::Delta => ("GET", path("/api/client/delta"), CLIENT, String::new()),
             Self::FrontendIfChanged => ("GET", path("/api/frontend?userId=7"), BROWSER, String::new()),
             Self::FrontendPost => {
                 ("POST", path("/api/frontend"), BROWSER, r#"{"context":{"userId":"7"}}"#.to_owned())

@@ -14,7 +14,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{brink::Brink, certificates::Certificates, upstream::Speech, world::STARTUP};
+use crate::{brink::Brink, certificates::Certificates, kinds::Kind, upstream::Speech, world::STARTUP};
 
 /// Refresh interval; also between revalidations and between uploads.
 pub const INTERVAL_S: u64 = 1;
@@ -38,12 +38,19 @@ pub enum Stage {
     Tunnel,
     /// HTTP, with names that can go away.
     Names,
+    /// HTTP by address, and changes come by a stream.
+    Streaming,
 }
 
 impl Stage {
+    /// Whether such a kind of fault can be played here. Those that are at home anywhere would show by polls.
+    pub fn plays(self, kind: &Kind) -> bool {
+        kind.stage.map_or(self != Self::Streaming, |stage| stage == self)
+    }
+
     pub fn speech(self) -> Speech {
         match self {
-            Self::Plain | Self::Forward | Self::Names => Speech::Plain,
+            Self::Plain | Self::Forward | Self::Names | Self::Streaming => Speech::Plain,
             Self::Tls => Speech::Tls,
             Self::Tunnel => Speech::Tunnel,
         }
@@ -85,7 +92,7 @@ impl Props {
         let authority = authority.to_str().expect("a plain path");
         let proxy = format!("http://127.0.0.1:{port}");
         let (url, variable) = match stage {
-            Stage::Plain => (proxy.clone(), None),
+            Stage::Plain | Stage::Streaming => (proxy.clone(), None),
             Stage::Names => (format!("http://{NAME}:{port}"), None),
             Stage::Forward => ("http://unleash.invalid:4242".to_owned(), Some("HTTP_PROXY")),
             Stage::Tls => (format!("https://localhost:{port}"), None),
@@ -99,6 +106,9 @@ impl Props {
         arguments.extend(["--upstream-request-timeout", "1", "--upstream-socket-timeout", &call]);
         if stage.speech() != Speech::Plain {
             arguments.extend(["--upstream-certificate-file", authority]);
+        }
+        if stage == Stage::Streaming {
+            arguments.push("--streaming");
         }
         let mut command = match stage {
             Stage::Names => self.within_namespace(&arguments),

@@ -6,7 +6,8 @@
 use std::{
     collections::BTreeMap,
     net::{Shutdown, TcpStream},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -30,9 +31,14 @@ pub const STEADY: &str = "steady";
 /// Number of other flags.
 const FLAGS: usize = 12;
 
+/// How often a stream looks whether there is something new, at least.
+const LOOKS: Duration = Duration::from_millis(100);
+
 /// Shared by the threads of an upstream and the lane.
 pub struct World {
     state: Mutex<State>,
+    /// There are new features, or it is over.
+    changed: Condvar,
     /// Is told what brink has proved to have.
     pub judge: Arc<Judge>,
 }
@@ -57,11 +63,14 @@ pub struct Met {
     pub features: usize,
     /// About tokens.
     pub validate: usize,
+    /// For streams.
+    pub streams: usize,
 }
 
 /// Features under a number.
 pub struct Document {
     pub tag: String,
+    pub revision: u64,
     pub body: String,
 }
 
@@ -76,7 +85,7 @@ impl World {
             connections: BTreeMap::new(),
             is_over: false,
         };
-        Self { state: Mutex::new(state), judge: Arc::clone(judge) }
+        Self { state: Mutex::new(state), changed: Condvar::new(), judge: Arc::clone(judge) }
     }
 
     /// From now on everything goes like this. There are new features at the same moment, whose number is returned.
@@ -88,6 +97,7 @@ impl World {
         state.revision = if fault.features == Act::SmallerRevision { 1 } else { state.revision + 1 };
         state.is_empty = fault.features == Act::NoFeatures;
         self.judge.is_empty_at(state.is_empty.then_some(state.number));
+        self.changed.notify_all();
         state.number
     }
 
@@ -103,9 +113,10 @@ impl World {
     pub fn meet(&self, path: Path) -> (Act, usize) {
         let mut state = self.lock();
         let fault = state.fault;
-        let Met { features, validate } = &mut state.met;
+        let Met { features, validate, streams } = &mut state.met;
         match path {
-            Path::Features => (fault.features, count(features)),
+            Path::Features | Path::Delta => (fault.features, count(features)),
+            Path::Stream => (fault.streams, count(streams)),
             Path::Validate => (fault.validate, count(validate)),
             Path::Other => (fault.others, 1),
         }
@@ -116,12 +127,29 @@ impl World {
         let state = self.lock();
         let State { number, revision, is_empty, .. } = *state;
         let body = if is_empty { body(None, revision) } else { body(Some(number), revision) };
-        Document { tag: format!("\"76d8bb0e:{revision}:v1-{number}\""), body }
+        Document { tag: format!("\"76d8bb0e:{revision}:v1-{number}\""), revision, body }
+    }
+
+    /// Waits until there are other features than these; `None` when it is over.
+    pub fn next(&self, known: &Document) -> Option<Document> {
+        loop {
+            let document = self.document();
+            let state = self.lock();
+            if state.is_over {
+                return None;
+            }
+            if document.tag != known.tag {
+                return Some(document);
+            }
+            // A change between the two locks is seen a little later.
+            let waited = self.changed.wait_timeout(state, LOOKS);
+            drop(waited.unwrap_or_else(PoisonError::into_inner));
+        }
     }
 
     /// Features as they were at the beginning.
     pub fn oldest(&self) -> Document {
-        Document { tag: "\"76d8bb0e:1:v1-1\"".into(), body: body(Some(1), 1) }
+        Document { tag: "\"76d8bb0e:1:v1-1\"".into(), revision: 1, body: body(Some(1), 1) }
     }
 
     /// Keeps a connection, to be cut, under the number that is returned. `None` if it is over.
@@ -147,6 +175,7 @@ impl World {
     /// The game is over.
     pub fn end(&self) {
         self.lock().is_over = true;
+        self.changed.notify_all();
         self.cut();
     }
 
@@ -159,6 +188,8 @@ impl World {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Path {
     Features,
+    Delta,
+    Stream,
     Validate,
     Other,
 }
@@ -167,6 +198,8 @@ impl Path {
     pub fn of(target: &str) -> Self {
         match target {
             _ if target.ends_with("/api/client/features") => Self::Features,
+            _ if target.ends_with("/api/client/delta") => Self::Delta,
+            _ if target.ends_with("/api/client/streaming") => Self::Stream,
             _ if target.ends_with("/edge/validate") => Self::Validate,
             _ => Self::Other,
         }
