@@ -12,8 +12,10 @@ use upstream::{FEATURES, STREAMING, StreamingUpstream, Way};
 
 pub const PROJECTS: [&str; 4] = ["p1", "p2", "p3", "p4"];
 const PREFIXES: [&str; 3] = ["a.", "b.", "c."];
-const NAMES_PER_PREFIX: u32 = 20;
+const NAMES_PER_PREFIX: u32 = 40;
 const SEGMENTS: i64 = 6;
+/// Changes one by one before it is quiet.
+const LAST: usize = 40;
 /// How long a trouble lasts at most.
 const TROUBLE: Duration = Duration::from_secs(2);
 /// So many ends of the stream, and brink's wait for the next one gets long, so that there would be no stream any more.
@@ -77,7 +79,7 @@ impl<'u> Storm<'u> {
 
     /// Everything there may be, to begin with.
     pub fn fill(&mut self) {
-        for _ in 0..80 {
+        for _ in 0..160 {
             self.change(false);
         }
     }
@@ -99,6 +101,11 @@ impl<'u> Storm<'u> {
             thread::sleep(Duration::from_millis(self.random.random_range(5..250)));
         }
         self.mend();
+        // What is changed last nothing covers any more.
+        for _ in 0..LAST {
+            self.change(false);
+            thread::sleep(Duration::from_millis(self.random.random_range(1..15)));
+        }
     }
 
     pub fn describe(&self) -> String {
