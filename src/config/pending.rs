@@ -13,8 +13,7 @@ use super::{
 };
 
 /// Accepted, without effect yet.
-static PENDING: &[&Opt] =
-    &[&edge::CLIENT_KEEPALIVE_TIMEOUT, &edge::STREAMING, &edge::DELTA, &edge::PKCS12_IDENTITY_FILE];
+static PENDING: &[&Opt] = &[&edge::STREAMING, &edge::DELTA, &edge::PKCS12_IDENTITY_FILE];
 
 /// The long names of the options of `command` that were given and have no effect yet.
 pub fn pending(command: CommandName, given: impl Fn(&Opt) -> bool) -> Vec<&'static str> {

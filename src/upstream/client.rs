@@ -15,7 +15,7 @@ use http::{
     header::{CONTENT_TYPE, IF_NONE_MATCH, LOCATION},
 };
 use serde_json::to_vec;
-use ureq::{Agent, Body, Proxy, ProxyProtocol, config::Config};
+use ureq::{Agent, Body, Proxy, ProxyProtocol, config::Config, unversioned::resolver::DefaultResolver};
 use url::Url;
 
 use super::{
@@ -24,7 +24,9 @@ use super::{
     forward,
     headers::{Headers, USER_AGENT_TEXT},
     limits::{BODY_BYTES_MAX, HEAD_BYTES_MAX, IDLE_CONNECTION_AGE, IDLE_CONNECTIONS_MAX, REDIRECTS_MAX},
-    proxy, tls,
+    proxy,
+    socket::{self, KeptAlive},
+    tls,
     url::{Base, redirect_target},
     wire::{Registrant, Registration, ValidateRequest, read_validated},
 };
@@ -285,11 +287,15 @@ fn proxy_from(base: &Base, variable: impl Fn(&str) -> Option<String>) -> Result<
 
 /// A plain upstream behind a plain proxy needs requests in absolute form; see [`forward`].
 fn agent(settings: &settings::Upstream, proxy: Option<Proxy>) -> Result<Agent, ClientError> {
+    let sockets = KeptAlive::every(settings.keepalive_timeout);
     match proxy {
         Some(proxy) if settings.url.scheme() == "http" && proxy.protocol() == ProxyProtocol::Http => {
-            Ok(forward::agent(configuration(settings, None)?, &proxy))
+            Ok(forward::agent(configuration(settings, None)?, sockets, &proxy))
         }
-        proxy => Ok(configuration(settings, proxy)?.new_agent()),
+        proxy => {
+            let configuration = configuration(settings, proxy)?;
+            Ok(Agent::with_parts(configuration, socket::connector(sockets), DefaultResolver::default()))
+        }
     }
 }
 
@@ -300,7 +306,6 @@ fn configuration(settings: &settings::Upstream, proxy: Option<Proxy>) -> Result<
         .max_redirects(0)
         .proxy(proxy)
         .user_agent(USER_AGENT_TEXT)
-        .no_delay(true)
         .timeout_resolve(Some(settings.connect_timeout))
         .timeout_connect(Some(settings.connect_timeout))
         .timeout_global(Some(settings.socket_timeout))

@@ -23,6 +23,7 @@ mod issue;
 mod mask;
 mod proxy;
 mod reporting;
+mod socket;
 mod tls;
 mod url;
 
