@@ -55,7 +55,6 @@ pub fn unless_it_panics<T>(lost: &str, job: impl FnOnce() -> T) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
 
     #[test]
