@@ -51,17 +51,6 @@ fn edges_below_are_passed_on_the_newest_of_each() {
 }
 
 #[test]
-fn our_own_is_taken_by_an_edge_of_our_kind() {
-    let (child_up, mut child) = running(&["--app-name", "child"]);
-    let ours = stopped(&child_up, &mut child);
-    let (up, mut parent) = running(&["--app-name", "parent"]);
-    report(&parent, INSTANCE, &ours);
-    let document = stopped(&up, &mut parent);
-    assert_eq!(document["appName"], "parent");
-    assert_eq!(document["connectedEdges"], json!([ours]));
-}
-
-#[test]
 fn an_old_edge_above_that_cannot_read_it_gets_it_in_its_own_spelling() {
     let (up, mut brink) = running(&["--pretrusted-tokens", "*:development.s3cret-of-a-browser-0001"]);
     let browser = [("authorization", "*:development.s3cret-of-a-browser-0001")];
