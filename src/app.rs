@@ -15,15 +15,18 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use brink_shards::{Broadcast, PoolConfig, ShardPool, Timeouts, bind, cpu, preflight};
+use brink_shards::{
+    Broadcast, ListenError, PoolConfig, Port, ShardPool, Stats, Timeouts, bind, cpu, preflight,
+};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use stop::{Keepers, until_stopped};
 
 use crate::{
     config::{
-        self, Config, lists,
-        settings::{self, Mode, Server, Share, StartScope},
+        Config, lists,
+        settings::{self, Mode, Opening, Role, Server, Share, StartScope},
     },
+    control::Control,
     features::model::Document,
     limits::{ASKS_MAX, BODY_TIMEOUT, HEAD_TIMEOUT, SEND_TIMEOUT},
     messages::Ask,
@@ -47,6 +50,7 @@ use crate::{
     serve::{Desk, Edge, Rules, Seat},
     signals,
     sync::{self, Sync},
+    tls::Certificates,
     tokens::{
         key::KeyHasher,
         registry::{self, TokenRegistry},
@@ -91,9 +95,6 @@ pub fn run(config: &Config) -> ExitCode {
     let served = match &config.mode {
         Mode::Health(settings) => return probe::health(settings).print(),
         Mode::Ready(settings) => return probe::ready(settings).print(),
-        _ if config::unsupported(config).is_some() => {
-            Err(Failed::Start(config::unsupported(config).unwrap_or_default()))
-        }
         Mode::Prepare(settings) => prepare::run(settings).map_err(Failed::from),
         Mode::Edge(settings) => prepared(config, |ready| serve_edge(config, settings, ready)),
         Mode::Offline(settings) => prepared(config, |ready| serve_offline(config, settings, ready)),
@@ -160,7 +161,7 @@ fn serve_offline(config: &Config, settings: &settings::Offline, mut ready: Prepa
     let (page_ask, page_asks) = bounded(PAGE_ASKS_MAX);
     let control_asks = ask.clone();
     let hearing = ready.access.hearing().clone();
-    let pool = open(config, move |rules| {
+    let Serving { pool, certificates: _certificates } = open(config, &mut ready.signals, move |rules| {
         let desk = Desk::offline(ask.clone()).with_pages(page_ask.clone());
         Edge::new(rules, keys, desk, rand::random()).with_witness(hearing.witness(rand::random()))
     })?;
@@ -248,7 +249,7 @@ fn serve_edge(config: &Config, settings: &settings::Edge, mut ready: Prepared) -
     let (teller, told) = standing();
     let control_asks = ask.clone();
     let hearing = ready.access.hearing().clone();
-    let pool = open(config, move |rules| {
+    let Serving { pool, certificates: _certificates } = open(config, &mut ready.signals, move |rules| {
         let desk = Desk::edge(ask.clone()).with_pages(page_ask.clone());
         let desk = desk.with_usage(bucket.clone()).with_relay(relay.clone()).deferring(defers);
         Edge::new(rules, keys, desk, rand::random()).with_witness(hearing.witness(rand::random()))
@@ -401,40 +402,92 @@ fn warn_about(client: &Client, settings: &settings::Edge) {
     }
 }
 
-/// Opens the port and starts the shards.
+/// The shards, and the thread that looks after their certificate.
+struct Serving {
+    pool: ShardPool<Edge>,
+    certificates: Option<Control>,
+}
+
+/// Opens the ports and starts the shards.
 fn open(
     config: &Config,
+    signals: &mut signals::Blocked,
     make: impl Fn(Rules) -> Edge + Clone + Send + 'static,
-) -> Result<ShardPool<Edge>, Failed> {
-    let server = &config.server;
-    let plan = cpu::plan(server.workers);
+) -> Result<Serving, Failed> {
+    let plan = cpu::plan(config.server.workers);
     let room = preflight::check(plan.shards).map_err(Failed::Host)?;
-    let mut ports = vec![bind(server.interface, server.port, plan.shards)?];
-    if let Some(address) = config.backstage.address {
-        ports.push(bind(address.ip(), address.port(), plan.shards)?);
-    }
-    let addresses = ports.iter().filter_map(|listeners| listeners.first()?.local_addr().ok());
-    let addresses: Vec<SocketAddr> = addresses.collect();
+    let checked = config.tls.as_ref().map(|tls| Certificates::load(tls.files.clone())).transpose()?;
+    let ports = bind_all(config, plan.shards, checked.as_ref().map(|checked| &checked.config))?;
+    let addresses: Vec<SocketAddr> = ports.iter().filter_map(address).collect();
     let (shards, pinned) = (plan.shards, plan.pinned.is_some());
-    let config = config.clone();
-    let pool_config =
-        PoolConfig { plan, ports, timeouts: timeouts(server), connections_max: room.connections_max };
-    let pool = ShardPool::start(pool_config, move |shard, _| {
-        let seat = Seat { shard, clock: Instant::now };
-        make(Rules::new(&config.server, &config.proxy_trust, &config.endpoints, &config.backstage))
-            .seated(seat)
-    })?;
+    let pool_config = PoolConfig {
+        plan,
+        ports,
+        timeouts: timeouts(&config.server),
+        connections_max: room.connections_max,
+        stream_bytes_max: brink_shards::STREAM_BYTES_MAX,
+    };
+    let pool = ShardPool::start(pool_config, with_rules(config, &addresses, make))?;
     tracing::info!(shards, pinned, connections_max = room.connections_max, "Shards are running");
     if brink_shards::rings_flagged() < shards {
         tracing::warn!(
             "The io_uring flag COOP_TASKRUN is not in effect: requests cost about a quarter more CPU"
         );
     }
-    let base = if server.base_path.is_empty() { "/" } else { &server.base_path };
-    for (role, address) in ["Edge", "The backstage"].into_iter().zip(addresses) {
-        tracing::info!("{role} is listening to HTTP traffic on {address} at {base}");
+    let broadcast = pool.broadcast().clone();
+    let certificates = checked.map(|checked| {
+        checked.certificates.watch(signals.on_hangup(), move |config| broadcast.replace_tls(config))
+    });
+    say_where(config, &addresses);
+    Ok(Serving { pool, certificates: certificates.transpose()? })
+}
+
+fn bind_all(
+    config: &Config,
+    shards: usize,
+    tls: Option<&Arc<rustls::ServerConfig>>,
+) -> Result<Vec<Port>, ListenError> {
+    let open = |opening: Opening| {
+        let listeners = bind(opening.address.ip(), opening.address.port(), shards)?;
+        Ok(match tls.filter(|_| opening.tls) {
+            Some(tls) => Port::tls(listeners, Arc::clone(tls)),
+            None => Port::plain(listeners),
+        })
+    };
+    config.openings().into_iter().map(open).collect()
+}
+
+/// Where a port really is: 0 was any that is free.
+fn address(port: &Port) -> Option<SocketAddr> {
+    port.listeners.first()?.local_addr().ok()
+}
+
+fn with_rules(
+    config: &Config,
+    addresses: &[SocketAddr],
+    make: impl Fn(Rules) -> Edge + Clone + Send + 'static,
+) -> impl Fn(usize, &Arc<Stats>) -> Edge + Clone + Send + 'static {
+    let roles: Vec<Role> = config.openings().iter().map(|opening| opening.role).collect();
+    let api_port = addresses.first().map_or(0, SocketAddr::port);
+    let config = config.clone();
+    move |shard, _| {
+        let seat = Seat { shard, clock: Instant::now };
+        let rules = Rules::new(&config.server, &config.proxy_trust, &config.endpoints, &config.backstage);
+        make(rules.on(&roles, api_port)).seated(seat)
     }
-    Ok(pool)
+}
+
+fn say_where(config: &Config, addresses: &[SocketAddr]) {
+    let base = if config.server.base_path.is_empty() { "/" } else { &config.server.base_path };
+    for (opening, address) in config.openings().iter().zip(addresses) {
+        let who = match opening.role {
+            Role::Api => "Edge",
+            Role::Backstage => "The backstage",
+            Role::Redirect => "The redirect",
+        };
+        let protocol = if opening.tls { "TLS" } else { "HTTP" };
+        tracing::info!("{who} is listening to {protocol} traffic on {address} at {base}");
+    }
 }
 
 fn timeouts(server: &Server) -> Timeouts {

@@ -8,11 +8,12 @@ use brink::{
         settings::{self, Identity},
     },
     upstream::{
-        CallError, Client, ClientError,
+        CallError, Client,
         error::{TimeLimit, Unreachable},
     },
 };
 use fake_upstream::FakeUpstream;
+use p12_keystore::{EncryptionAlgorithm, KeyStore, KeyStoreEntry, PrivateKeyChain};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::{
     RootCertStore, ServerConfig,
@@ -274,13 +275,61 @@ fn older_key_forms_are_read() {
     check(fixture("rsa-encrypted.pem"), &["--pem-cert-file", "rsa-encrypted.pem", "encrypted"]);
 }
 
+/// Made with `openssl pkcs12 -export`, with this passphrase: the forms of OpenSSL 3, and with `-legacy`.
+const PASSPHRASE: &str = "hunter2";
+
+fn archive(name: &str, passphrase: &str) -> settings::Upstream {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/support/identities").join(name);
+    let identity = Identity::Pkcs12 { file, passphrase: Secret::new(passphrase) };
+    settings::Upstream { identity: Some(identity), ..upstream_settings("http://h") }
+}
+
 #[test]
-fn pkcs12_is_said_to_be_missing() {
-    let identity = Identity::Pkcs12 { file: "/x/id.p12".into(), passphrase: Secret::new("hunter2") };
-    let settings = settings::Upstream { identity: Some(identity), ..upstream_settings("https://h") };
-    let error = Client::with_variables(&settings, |_| None).expect_err("not built in");
-    assert!(matches!(error, ClientError::Pkcs12NotBuiltIn { .. }));
-    let text = format!("{error} {error:?}");
-    assert!(text.contains("PKCS12_IDENTITY_FILE") && text.contains("--pem-cert-file"), "{text}");
-    assert!(!text.contains("hunter2"), "{text}");
+fn pkcs12_archives_are_read() {
+    for name in ["ec-modern.p12", "rsa-legacy.p12"] {
+        let client = Client::with_variables(&archive(name, PASSPHRASE), |_| None);
+        assert!(client.is_ok(), "{name}: {client:?}");
+    }
+}
+
+#[test]
+fn bad_archives_are_named() {
+    let flag = "--pkcs12-identity-file (PKCS12_IDENTITY_FILE)";
+    for name in ["ec-modern.p12", "rsa-legacy.p12"] {
+        check(archive(name, "wrong"), &[flag, name, "passphrase is wrong", "PKCS12_PASSPHRASE"]);
+    }
+    check(archive("missing.p12", PASSPHRASE), &[flag, "missing.p12", "No such file"]);
+    check(
+        archive("ec-sec1.pem", PASSPHRASE),
+        &[flag, "ec-sec1.pem", "no PKCS#12 archive", "--pem-cert-file"],
+    );
+    check(archive("certificates-only.p12", PASSPHRASE), &[flag, "holds no private key"]);
+    let error = Client::with_variables(&archive("ec-modern.p12", "hunter3"), |_| None).expect_err("wrong");
+    assert!(!format!("{error} {error:?}").contains("hunter3"));
+}
+
+#[test]
+fn who_is_in_an_archive_is_shown_to_upstream() {
+    let ours = Authority::new("ours");
+    let up = ours.upstream("localhost", true);
+    let leaf = ours.leaf("edge");
+    let chain = [leaf.certificate.der(), ours.issuer.der()]
+        .map(|der| p12_keystore::Certificate::from_der(der).expect("a certificate"));
+    let identity = PrivateKeyChain::new(leaf.key.serialize_der(), [1, 2, 3], chain);
+    let mut store = KeyStore::new();
+    store.add_entry("edge", KeyStoreEntry::PrivateKeyChain(identity));
+    for encryption in
+        [EncryptionAlgorithm::PbeWithHmacSha256AndAes256, EncryptionAlgorithm::PbeWithShaAnd3KeyTripleDesCbc]
+    {
+        let writer = store.writer(PASSPHRASE).encryption_algorithm(encryption);
+        let archive = writer.encryption_iterations(10).mac_iterations(10).write().expect("an archive");
+        let file = ours.folder.path().join("id.p12");
+        std::fs::write(&file, archive).expect("a temporary file can be written");
+        let settings = settings::Upstream {
+            identity: Some(Identity::Pkcs12 { file, passphrase: Secret::new(PASSPHRASE) }),
+            certificate_file: Some(ours.roots_file()),
+            ..upstream_settings(&up.url_as("localhost"))
+        };
+        assert_eq!(validate(&settings), Ok(1));
+    }
 }

@@ -29,12 +29,18 @@ pub enum Command {
     Scale(Scale),
     /// Measure memory and CPU of idle connections.
     Idle(Idle),
+    /// Measure what new connections cost, over TCP and over TLS.
+    Handshakes(Handshakes),
     /// Measure the time from start to the first answer.
     Startup(Startup),
     /// Send requests on a fixed schedule and report latencies.
     Open(Open),
+    /// Measure what reading the metrics costs those who read and those who are measured.
+    Scrape(Scrape),
     /// Flood an edge with made-up tokens beside valid traffic, and judge what both see.
     Storm(Storm),
+    /// Measure how fast a change reaches subscribers of a stream, and what they cost.
+    Subscribers(Subscribers),
 }
 
 /// A document, or all of them.
@@ -98,6 +104,9 @@ pub struct Servers {
     /// Another program with the command line of Unleash Edge.
     #[arg(long)]
     pub peer: Option<PathBuf>,
+    /// Ask over HTTPS, with a certificate on ECDSA P-256 made for the run. The bare server stays what it is.
+    #[arg(long)]
+    pub tls: bool,
 }
 
 #[derive(Args, Debug)]
@@ -165,6 +174,25 @@ pub struct Idle {
 }
 
 #[derive(Args, Debug)]
+pub struct Handshakes {
+    /// The brink program.
+    #[arg(long)]
+    pub brink: PathBuf,
+    /// Another program with the command line of Unleash Edge.
+    #[arg(long)]
+    pub peer: Option<PathBuf>,
+    /// Seconds for each kind of connection.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+    /// Clients that connect again and again, each a thread.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub clients: u16,
+    /// Core of the servers.
+    #[arg(long, default_value_t = 0)]
+    pub server_core: usize,
+}
+
+#[derive(Args, Debug)]
 pub struct Startup {
     #[command(flatten)]
     pub servers: Servers,
@@ -196,6 +224,22 @@ pub struct Open {
 }
 
 #[derive(Args, Debug)]
+pub struct Scrape {
+    /// The brink program.
+    #[arg(long)]
+    pub brink: PathBuf,
+    /// Shards that are asked.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: u16,
+    /// Requests per second meanwhile.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub rate: u32,
+    /// Scrapes under load, and as many without.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub scrapes: u32,
+}
+
+#[derive(Args, Debug)]
 pub struct Storm {
     /// The brink to flood.
     #[arg(long)]
@@ -216,6 +260,58 @@ pub struct Storm {
     /// Milliseconds that upstream takes to validate.
     #[arg(long, default_value_t = 20)]
     pub upstream_ms: u64,
+}
+
+#[derive(Args, Debug)]
+pub struct Subscribers {
+    /// The brink program, started as an edge of a small upstream that this command brings along.
+    #[arg(long, required_unless_present = "url", conflicts_with = "url")]
+    pub brink: Option<PathBuf>,
+    /// Worker threads of brink.
+    #[arg(long, default_value_t = 2)]
+    pub workers: usize,
+    /// How brink learns of changes.
+    #[arg(long, default_value = "streaming")]
+    pub upstream: Leg,
+    /// The document with the flag that changes.
+    #[arg(long, default_value = "small")]
+    pub document: Size,
+    /// Instead of brink: http:// address of the stream of a server that runs already.
+    #[arg(long, requires = "push")]
+    pub url: Option<String>,
+    /// Path at which that server takes an event, by POST, and sends it to all streams.
+    #[arg(long)]
+    pub push: Option<String>,
+    /// Path of that server which other requests ask for.
+    #[arg(long, default_value = "/")]
+    pub probe: String,
+    /// Token for that server.
+    #[arg(long)]
+    pub token: Option<String>,
+    /// Process of that server, to read its memory.
+    #[arg(long)]
+    pub pid: Option<u32>,
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub streams: u32,
+    /// Seconds without changes, and again with them.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub seconds: u64,
+    /// Milliseconds from one change to the next.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    pub pause_millis: u64,
+    /// Other requests per second; 0 is none.
+    #[arg(long, default_value_t = 200)]
+    pub rate: u32,
+    /// Threads of the subscribers [default: one per core].
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+/// How changes come from upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Leg {
+    Polling,
+    Streaming,
 }
 
 fn header(text: &str) -> Result<Header, &'static str> {

@@ -126,10 +126,10 @@ impl Case {
     fn ask(self, server: &Server) -> std::io::Result<Learnt> {
         let mut request = self.request();
         if self == Self::NotModified {
-            let first = probe::ask(server.address(), &request)?;
+            let first = probe::ask(server.endpoint(), &request)?;
             request = request.with("If-None-Match", &first.etag.unwrap_or_default());
         }
-        let answer = probe::ask(server.address(), &request)?;
+        let answer = probe::ask(server.endpoint(), &request)?;
         Ok(Learnt { request, answer })
     }
 

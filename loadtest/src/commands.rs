@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::arguments::{self, Command, Rounds, Servers, Size};
+use crate::arguments::{self, Command, Leg, Rounds, Servers, Size};
 use crate::bare::{Bare, Response};
 use crate::case::Case;
 use crate::compare::{self, Comparison, Report};
@@ -20,8 +20,9 @@ use crate::http::Request;
 use crate::open::{self, Order};
 use crate::processes::{Launch, Program};
 use crate::sample::Load;
+use crate::subscribers::{Measure, Subject};
 use crate::target;
-use crate::{idle, startup, storm};
+use crate::{handshakes, idle, scrape, startup, storm, subscribers};
 
 /// Carries a command out. A comparison in which a server failed ends with exit code 2.
 pub fn run(command: Command) -> Result<ExitCode, Failure> {
@@ -31,9 +32,12 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Compare(arguments) => return compare(&arguments),
         Command::Scale(arguments) => return scale(&arguments),
         Command::Idle(arguments) => idle(&arguments)?,
+        Command::Handshakes(arguments) => handshakes(&arguments)?,
         Command::Startup(arguments) => startup(&arguments)?,
         Command::Open(arguments) => open(arguments)?,
+        Command::Scrape(arguments) => scrape(&arguments)?,
         Command::Storm(arguments) => return storm(&arguments),
+        Command::Subscribers(arguments) => subscribers(arguments)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -95,7 +99,8 @@ fn compare(arguments: &arguments::Compare) -> Result<ExitCode, Failure> {
 /// Nothing is pinned here: two workers and two threads of wrk share two cores, so requests per
 /// second say little and CPU per request is the figure to look at.
 fn scale(arguments: &arguments::Scale) -> Result<ExitCode, Failure> {
-    let launch = |workers| Launch { program: Program::Brink, path: arguments.brink.clone(), workers };
+    let launch =
+        |workers| Launch { program: Program::Brink, path: arguments.brink.clone(), workers, tls: false };
     let comparison = Comparison {
         launches: vec![launch(1), launch(2)],
         documents: plans(&arguments.documents),
@@ -128,9 +133,28 @@ fn plans(sizes: &[Size]) -> Vec<&'static Plan> {
 }
 
 fn launches(servers: &Servers) -> Vec<Launch> {
-    let launch = |program, path: &PathBuf| Launch { program, path: path.clone(), workers: 1 };
-    let brink = std::iter::once(launch(Program::Brink, &servers.brink));
-    brink.chain(servers.peer.as_ref().map(|path| launch(Program::Peer, path))).collect()
+    programs(&servers.brink, servers.peer.as_ref(), servers.tls)
+}
+
+fn programs(brink: &Path, peer: Option<&PathBuf>, tls: bool) -> Vec<Launch> {
+    let launch = |program, path: &Path| Launch { program, path: path.to_owned(), workers: 1, tls };
+    let brink = std::iter::once(launch(Program::Brink, brink));
+    brink.chain(peer.map(|path| launch(Program::Peer, path))).collect()
+}
+
+fn handshakes(arguments: &arguments::Handshakes) -> Result<(), Failure> {
+    let load = handshakes::Load {
+        seconds: arguments.seconds,
+        clients: usize::from(arguments.clients),
+        server_core: arguments.server_core,
+    };
+    with_document(Size::Small, |document| {
+        let launches = |tls| programs(&arguments.brink, arguments.peer.as_ref(), tls);
+        [launches(false), launches(true)].concat().iter().try_for_each(|launch| {
+            handshakes::measure(launch, document, &load)?.iter().for_each(|outcome| println!("{outcome}"));
+            Ok(())
+        })
+    })
 }
 
 fn conclude(report: &Report, json: Option<&Path>) -> Result<ExitCode, Failure> {
@@ -184,6 +208,16 @@ fn open(arguments: arguments::Open) -> Result<(), Failure> {
     Ok(())
 }
 
+fn scrape(arguments: &arguments::Scrape) -> Result<(), Failure> {
+    let workers = usize::from(arguments.workers);
+    let launch = Launch { program: Program::Brink, path: arguments.brink.clone(), workers, tls: false };
+    with_document(Size::Small, |document| {
+        let (rate, scrapes) = (arguments.rate, arguments.scrapes);
+        println!("{}", scrape::measure(&scrape::Reading { launch: &launch, document, rate, scrapes })?);
+        Ok(())
+    })
+}
+
 fn storm(arguments: &arguments::Storm) -> Result<ExitCode, Failure> {
     let outcome = storm::measure(&storm::Weather {
         brink: arguments.brink.clone(),
@@ -196,4 +230,48 @@ fn storm(arguments: &arguments::Storm) -> Result<ExitCode, Failure> {
     })?;
     println!("{outcome}");
     Ok(if outcome.is_calm() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+fn subscribers(arguments: arguments::Subscribers) -> Result<(), Failure> {
+    let streams = usize::try_from(arguments.streams).unwrap_or(usize::MAX);
+    idle::raise_descriptor_limit(streams)?;
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let measure = Measure {
+        streams,
+        seconds: arguments.seconds,
+        pause: Duration::from_millis(arguments.pause_millis),
+        rate: arguments.rate,
+        threads: arguments.threads.unwrap_or_else(cores),
+        settle: Duration::from_secs(2),
+        subject: subject(arguments)?,
+    };
+    println!("{}", subscribers::measure(&measure)?);
+    Ok(())
+}
+
+fn subject(arguments: arguments::Subscribers) -> Result<Subject, Failure> {
+    if let Some(url) = &arguments.url {
+        let target = target::target(url)?;
+        return Ok(Subject::Running {
+            address: target.address,
+            path: target.path,
+            push: arguments.push.unwrap_or_default(),
+            probe: arguments.probe,
+            token: arguments.token,
+            pid: arguments.pid,
+        });
+    }
+    let plans = arguments.document.plans();
+    let [plan] = plans.as_slice() else {
+        return Err(Failure::BadArgument {
+            argument: "--document",
+            problem: "takes one document".to_owned(),
+        });
+    };
+    Ok(Subject::Brink {
+        path: arguments.brink.unwrap_or_default(),
+        workers: arguments.workers,
+        streaming: arguments.upstream == Leg::Streaming,
+        document: generate::document(plan, DEFAULT_SEED),
+    })
 }

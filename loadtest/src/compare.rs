@@ -107,7 +107,7 @@ fn bare_like(
     }
     let server = Server::start_bare(case.status(), model.answer.body_bytes, comparison.load.server_core)?;
     let answer =
-        crate::probe::ask(server.address(), &model.request).map_err(Failure::io("ask the bare server"))?;
+        crate::probe::ask(server.endpoint(), &model.request).map_err(Failure::io("ask the bare server"))?;
     Ok(Some((server, Learnt { request: model.request.clone(), answer })))
 }
 

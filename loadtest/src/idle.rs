@@ -46,19 +46,19 @@ pub fn measure(launch: &Launch, document: &Path, connections: usize, seconds: u6
     let before = server.memory()?;
     let mut streams = Vec::with_capacity(connections);
     for _ in 0..connections {
-        let mut stream = TcpStream::connect(server.address()).map_err(Failure::io("open a connection"))?;
+        let mut stream = server.endpoint().connect().map_err(Failure::io("open a connection"))?;
         probe::ask_on(&mut stream, &learnt.request).map_err(Failure::io("ask before going idle"))?;
         streams.push(stream);
     }
     thread::sleep(SETTLE);
     let crowded_nanos = run_time_during(&server, seconds)?;
-    let still_open = streams.iter().filter(|stream| is_open(stream)).count();
+    let still_open = streams.iter().filter(|stream| is_open(stream.socket())).count();
     let (label, after) = (launch.label(), server.memory()?);
     Ok(Idle { label, connections, still_open, before, after, seconds, alone_nanos, crowded_nanos })
 }
 
 /// Raises the soft limit of descriptors, which the server inherits. Fails if the hard one is too low.
-fn raise_descriptor_limit(connections: usize) -> Result<(), Failure> {
+pub fn raise_descriptor_limit(connections: usize) -> Result<(), Failure> {
     let wanted = connections as u64 + DESCRIPTORS_SPARE;
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= wanted) {

@@ -2,13 +2,10 @@
 //! ready and what exactly it answers.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
 use crate::http::{AnswerReader, Progress, Request};
+use crate::tls::{Endpoint, Stream};
 
-/// Longest wait for the next bytes of an answer.
-const READ_MAX: Duration = Duration::from_secs(30);
 /// Bytes taken from the socket in one call.
 const READ_BYTES: usize = 64 * 1024;
 
@@ -25,16 +22,13 @@ pub struct Answer {
 }
 
 /// Asks on a new connection, which is closed afterwards.
-pub fn ask(target: SocketAddr, request: &Request) -> io::Result<Answer> {
-    let mut stream = TcpStream::connect(target)?;
-    stream.set_nodelay(true)?;
-    ask_on(&mut stream, request)
+pub fn ask(endpoint: &Endpoint, request: &Request) -> io::Result<Answer> {
+    ask_on(&mut endpoint.connect()?, request)
 }
 
 /// Asks on an open connection and leaves it open.
-pub fn ask_on(stream: &mut TcpStream, request: &Request) -> io::Result<Answer> {
-    stream.set_read_timeout(Some(READ_MAX))?;
-    let host = stream.peer_addr()?.to_string();
+pub fn ask_on(stream: &mut Stream, request: &Request) -> io::Result<Answer> {
+    let host = stream.socket().peer_addr()?.to_string();
     stream.write_all(&request.encode(&host))?;
     let mut reader = AnswerReader::new();
     let mut wire_bytes = 0;

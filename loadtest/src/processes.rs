@@ -8,6 +8,6 @@ mod proc;
 mod server;
 
 pub use affinity::spawn_on;
-pub use launch::{Launch, Program, TOKEN_CLIENT, TOKEN_FRONTEND, TOKEN_UNKNOWN};
-pub use proc::Memory;
+pub use launch::{EdgeLaunch, Launch, Program, TOKEN_CLIENT, TOKEN_FRONTEND, TOKEN_UNKNOWN};
+pub use proc::{Memory, memory};
 pub use server::Server;

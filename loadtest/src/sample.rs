@@ -39,7 +39,7 @@ pub struct Sample {
 /// Puts load on a server and counts.
 pub fn measure(server: &Server, case: Case, learnt: &Learnt, load: &Load) -> Result<Sample, Failure> {
     let wrk = Wrk {
-        target: server.address(),
+        endpoint: server.endpoint(),
         request: &learnt.request,
         seconds: load.seconds,
         connections: load.connections,

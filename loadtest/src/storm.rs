@@ -15,7 +15,7 @@ use upstream::{Call, Upstream};
 use crate::failure::Failure;
 use crate::http::Request;
 use crate::open::{self, FRESH, Order, Report};
-use crate::processes::{Memory, Server, TOKEN_CLIENT};
+use crate::processes::{EdgeLaunch, Memory, Server, TOKEN_CLIENT};
 
 /// Connections of the valid traffic.
 const VALID_CONNECTIONS: usize = 10;
@@ -56,9 +56,10 @@ pub struct Outcome {
 /// Starts an upstream and an edge, and lets it blow.
 pub fn measure(weather: &Weather) -> Result<Outcome, Failure> {
     let upstream = Upstream::start(weather.upstream_takes).map_err(Failure::io("start an upstream"))?;
-    let server = Server::start_edge(&weather.brink, weather.workers, &upstream.url())?;
+    let launch = EdgeLaunch { path: weather.brink.clone(), workers: weather.workers, streaming: false };
+    let server = Server::start_edge(&launch, upstream.address())?;
     let valid = || Order {
-        target: server.address(),
+        target: server.endpoint().address,
         request: Request::new("/api/client/features").with("Authorization", TOKEN_CLIENT),
         fresh: false,
         rate: weather.valid_rate,

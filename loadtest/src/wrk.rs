@@ -6,7 +6,6 @@
 
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
@@ -14,6 +13,7 @@ use tempfile::TempDir;
 use crate::failure::Failure;
 use crate::http::Request;
 use crate::processes::spawn_on;
+use crate::tls::Endpoint;
 
 /// Takes method, body and headers, given after `--`, and prints one line of figures.
 const SCRIPT: &str = include_str!("wrk.lua");
@@ -22,7 +22,7 @@ const MARK: &str = "RESULT ";
 
 /// One run of wrk.
 pub struct Wrk<'a> {
-    pub target: SocketAddr,
+    pub endpoint: &'a Endpoint,
     pub request: &'a Request,
     pub seconds: u64,
     pub connections: usize,
@@ -73,7 +73,7 @@ impl Wrk<'_> {
         let mut command = Command::new("wrk");
         command.arg(format!("-t{}", self.threads)).arg(format!("-c{}", self.connections));
         command.arg(format!("-d{}s", self.seconds)).args(["--timeout", "10s", "--latency", "-s"]).arg(script);
-        command.arg(format!("http://{}{}", self.target, self.request.path)).arg("--");
+        command.arg(format!("{}{}", self.endpoint, self.request.path)).arg("--");
         command.args([self.request.method(), self.request.body.as_deref().unwrap_or_default()]);
         command.args(self.request.headers.iter().map(|header| format!("{}: {}", header.name, header.value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -5,7 +5,8 @@
 use std::{net::Ipv4Addr, rc::Rc, time::Duration};
 
 use brink_shards::{
-    Body, Call, Now, Outcome, PoolConfig, Request, Service, ShardPool, Shared, Timeouts, bind, cpu, preflight,
+    Body, Call, Now, Outcome, PoolConfig, Port, Request, Service, ShardPool, Shared, Timeouts, bind, cpu,
+    preflight,
 };
 
 struct Fixed(Shared);
@@ -37,7 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let second = Duration::from_secs(1);
     let pool = ShardPool::start(
         PoolConfig {
-            ports: vec![bind(Ipv4Addr::LOCALHOST.into(), port, shards)?],
+            ports: vec![Port::plain(bind(Ipv4Addr::LOCALHOST.into(), port, shards)?)],
             plan,
             timeouts: Timeouts {
                 head: 15 * second,
@@ -47,6 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 send: 30 * second,
             },
             connections_max: room.connections_max,
+            stream_bytes_max: brink_shards::STREAM_BYTES_MAX,
         },
         move |_, _| Fixed(Rc::new(vec![b'x'; bytes].into())),
     )?;

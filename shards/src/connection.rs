@@ -7,16 +7,20 @@
 //! ```text
 //!   Head --complete--> handle --Replied--> Head | Closing
 //!     \--body missing--> Body --complete--^  |--Wait--> Waiting --answer or deadline--> handle
-//!                                            \--Yield--> Working --its turn--> handle
+//!                                            |--Yield--> Working --its turn--> handle
+//!                                            \--Stream--> Streaming --end--> Closing
 //! ```
 
 use std::{
     mem::{self, MaybeUninit},
     panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
     time::{Duration, Instant},
 };
 
 use crate::{
+    fan_out::FanOut,
+    feed::Source,
     http::{
         chunked::{ChunkError, ChunkedDecoder},
         date::DateCache,
@@ -26,7 +30,7 @@ use crate::{
     },
     output::Output,
     service::{
-        Answered, Attempt, Call, Origin, Outcome, Request, RequestBody, Service, Unfinished, Written,
+        Answered, Attempt, Call, Opened, Origin, Outcome, Request, RequestBody, Service, Unfinished, Written,
         is_head_only,
     },
     stats::Stats,
@@ -39,6 +43,7 @@ pub struct Host<'h, S: Service> {
     pub tickets: &'h mut Board<S::Answer>,
     pub output: &'h mut Output,
     pub date: &'h DateCache,
+    pub fan_out: &'h Rc<FanOut>,
     pub stats: &'h Stats,
     pub shard: usize,
     pub origin: Origin,
@@ -59,6 +64,8 @@ pub enum Step {
     Wait(TicketId, Duration),
     /// Its turn, after other work of the shard, by [`Connection::go_on`].
     Yield,
+    /// To send what its [`Connection::source`] brings, and to read over what comes, until one of both is over.
+    Stream,
     /// The end. `linger`: the client may still be sending, see [`crate::limits::LINGER`].
     Close { linger: bool },
 }
@@ -71,6 +78,7 @@ pub enum Activity {
     Body,
     Waiting,
     Working,
+    Streaming,
     Closing,
 }
 
@@ -82,6 +90,7 @@ enum Stage {
     Waiting(Box<Partial>, TicketId, Duration),
     /// The head is kept, the body is not.
     Working(Box<Partial>, Unfinished),
+    Streaming(Source),
     Closing {
         linger: bool,
     },
@@ -150,6 +159,7 @@ impl Connection {
             Stage::Body(_) => Activity::Body,
             Stage::Waiting(..) => Activity::Waiting,
             Stage::Working(..) => Activity::Working,
+            Stage::Streaming(_) => Activity::Streaming,
             Stage::Closing { .. } => Activity::Closing,
         }
     }
@@ -168,7 +178,8 @@ impl Connection {
                 self.held = held;
             }
         }
-        if let Stage::Closing { .. } = self.stage {
+        // Nobody answers what comes behind the last answer of a connection.
+        if matches!(self.stage, Stage::Closing { .. } | Stage::Streaming(_)) {
             self.held = Vec::new();
         }
         self.next(host)
@@ -197,6 +208,20 @@ impl Connection {
         self.next_after_pause(host)
     }
 
+    /// The stream that this connection has become.
+    pub fn source(&mut self) -> Option<&mut Source> {
+        match &mut self.stage {
+            Stage::Streaming(source) => Some(source),
+            _ => None,
+        }
+    }
+
+    /// The stream is over, from either side.
+    pub fn close_stream(&mut self, linger: bool) -> Step {
+        self.stage = Stage::Closing { linger };
+        Step::Close { linger }
+    }
+
     fn next_after_pause<S: Service>(&self, host: &Host<'_, S>) -> Step {
         match self.stage {
             // Requests may have come in behind the one that waited; nobody would send more to wake them.
@@ -223,6 +248,7 @@ impl Connection {
             Stage::Closing { linger } => Step::Close { linger },
             Stage::Waiting(_, ticket, limit) => Step::Wait(ticket, limit),
             Stage::Working(..) => Step::Yield,
+            Stage::Streaming(_) => Step::Stream,
             _ if host.output.is_full() && !self.held.is_empty() => Step::Continue,
             _ => Step::Read,
         }
@@ -351,6 +377,7 @@ impl Connection {
                 self.replied(written, host);
                 self.stage = Stage::Closing { linger: true };
             }
+            Some(Outcome::Stream(opened)) => self.opened(opened, written, host),
             Some(Outcome::ReadBody | Outcome::Yield(_)) | None => self.panicked(start, host),
         }
         false
@@ -389,6 +416,7 @@ impl Connection {
             }
             Some(Outcome::Wait(ticket, limit)) => return Some(Pause::Wait(ticket, limit)),
             Some(Outcome::Yield(unfinished)) => return Some(Pause::Yield(unfinished)),
+            Some(Outcome::Stream(opened)) => self.opened(opened, written, host),
             Some(Outcome::ReadBody) | None => self.panicked(start, host),
         }
         None
@@ -401,6 +429,11 @@ impl Connection {
         let took = self.began.take().map_or(Duration::ZERO, |began| now.saturating_duration_since(began));
         let Written { status, body_bytes } = written;
         host.service.answered(&Answered { status, body_bytes, took });
+    }
+
+    fn opened<S: Service>(&mut self, Opened(source): Opened, written: Written, host: &mut Host<'_, S>) {
+        self.replied(written, host);
+        self.stage = Stage::Streaming(source);
     }
 
     fn pause(&mut self, partial: Box<Partial>, pause: Pause) {
@@ -448,6 +481,7 @@ fn ask<S: Service>(
         tickets: host.tickets,
         output: host.output,
         date: host.date,
+        fan_out: host.fan_out,
         written: Written::default(),
     };
     let service = &mut *host.service;

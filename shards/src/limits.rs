@@ -6,6 +6,23 @@ use std::time::Duration;
 /// Larger reads gain nothing: a request head is 16 KiB at most and bodies are appended as they come.
 pub const SCRATCH_BYTES: usize = 64 << 10;
 
+/// One receive of records, shared like [`SCRATCH_BYTES`]. What it completes must fit in there: itself, and the record
+/// that was incomplete before.
+pub const TLS_SCRATCH_BYTES: usize = 32 << 10;
+
+/// The longest record as received (RFC 8446 section 5.2, RFC 5246 section 6.2.3).
+const TLS_RECORD_BYTES_MAX: usize = (16 << 10) + (2 << 10) + 5;
+
+/// Sealed and not taken by the socket, per connection: four full records, so that one gathered send is worth its
+/// price, while a slow reader of a large answer ties down no more than that. The rest stays the shared body.
+pub const TLS_SEND_BYTES_MAX: usize = 64 << 10;
+
+/// Receives without any content before the shard's other work runs: a handshake takes one or two.
+pub const TLS_RECEIVES_MAX: usize = 4;
+
+/// Receives, each of up to [`SCRATCH_BYTES`], that are dropped when a connection is closed; see `Tls::part`.
+pub const TLS_DISCARDS_MAX: usize = 2;
+
 /// Answers of pipelined requests are gathered up to this size before they are sent.
 pub const COALESCE_BYTES_MAX: usize = 64 << 10;
 
@@ -53,6 +70,42 @@ pub const DESCRIPTORS_RESERVED: u64 = 256;
 /// reader than 64 KiB per second is cut off.
 pub const SEND_BYTES_PER_SECOND_MIN: usize = 64 << 10;
 
+/// Default of [`PoolConfig::stream_bytes_max`](crate::PoolConfig): what waits for a stream's reader behind the frame
+/// that is being sent. Frames are shared, so this bounds what one reader keeps alive more than what it costs.
+pub const STREAM_BYTES_MAX: usize = 4 << 20;
+
+/// What a queued frame counts beside its payload, so that a bound in bytes is one in frames, too: pointers, size
+/// line, allocations.
+pub const FRAME_OVERHEAD_BYTES: usize = 128;
+
+/// A stream's queue keeps at most this capacity once it is empty; 8 bytes each.
+pub const QUEUE_KEPT_FRAMES_MAX: usize = 8;
+
+/// Pieces of frames in one gathered send. A frame has three or more; several that were pushed together leave together.
+pub const SEND_PARTS_MAX: usize = 32;
+
+/// What a client may send on a stream, where nobody reads it: the end of a body, or a request or two that will not
+/// be answered. Who sends more is cut.
+pub const STREAM_INPUT_BYTES_MAX: usize = 64 << 10;
+
+/// Sessions of streams that are woken before others have their turn: about half a millisecond of sending.
+pub const GROUP_STREAMS_MAX: usize = 64;
+
+/// A group ends earlier once it has so much to send; a megabyte takes about as long.
+pub const GROUP_BYTES_MAX: usize = 1 << 20;
+
+/// Streams that end when the process stops are spread over this time: within a second of the signal, and not all
+/// clients at once.
+pub const PARTING: Duration = Duration::from_millis(800);
+
+/// Between two looks at who is to part.
+pub const PARTING_PAUSE: Duration = Duration::from_millis(10);
+
+/// Sent and not acknowledged for so long, a stream's peer is taken for gone; the kernel alone would take a quarter of
+/// an hour.
+pub const STREAM_ACK: Duration = Duration::from_secs(60);
+
+const _: () = assert!(TLS_SCRATCH_BYTES + TLS_RECORD_BYTES_MAX <= SCRATCH_BYTES);
 const _: () = assert!(COPY_BODY_BYTES_MAX < COALESCE_BYTES_MAX);
 const _: () = assert!(LATE_CONNECTIONS_MAX >= BACKLOG as usize);
 const _: () = assert!(OUTPUT_KEPT_BYTES_MAX > 2 * COALESCE_BYTES_MAX);

@@ -4,13 +4,19 @@
 //! thread or clock. Time does not pass by itself; deadlines are the caller's to call.
 
 use std::{
+    io,
     net::IpAddr,
+    rc::Rc,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use crate::{
     connection::{Connection, Host, Step},
+    fan_out::FanOut,
+    feed::{self, Feed, Flow, Source},
     http::date::DateCache,
+    limits::STREAM_BYTES_MAX,
     output::Output,
     service::{Attempt, Origin, Service},
     stats::Stats,
@@ -22,11 +28,12 @@ pub struct Loopback<S: Service> {
     /// The service under test.
     pub service: S,
     /// Counters, as a shard would keep them.
-    pub stats: Stats,
+    pub stats: Arc<Stats>,
     origin: Origin,
     connection: Connection,
     tickets: Board<S::Answer>,
     output: Output,
+    fan_out: Rc<FanOut>,
     date: DateCache,
     step: Step,
     draining: bool,
@@ -35,9 +42,11 @@ pub struct Loopback<S: Service> {
 impl<S: Service> Loopback<S> {
     /// A fresh connection from this peer.
     pub fn new(service: S, peer: IpAddr) -> Self {
+        let stats = Arc::new(Stats::default());
         Self {
             service,
-            stats: Stats::default(),
+            fan_out: Rc::new(FanOut::new(STREAM_BYTES_MAX, Arc::clone(&stats))),
+            stats,
             origin: Origin { peer, port: 0 },
             connection: Connection::default(),
             tickets: Board::default(),
@@ -115,6 +124,18 @@ impl<S: Service> Loopback<S> {
         sent
     }
 
+    /// Whether the connection has become a stream.
+    pub fn is_streaming(&self) -> bool {
+        self.step == Step::Stream
+    }
+
+    /// What a stream sends of what was pushed. A stream that is cut sends nothing more.
+    pub fn flow(&mut self) -> Vec<u8> {
+        let mut sent = Vec::new();
+        self.flow_on(&mut sent);
+        sent
+    }
+
     /// Whether the connection is over.
     pub fn is_closed(&self) -> bool {
         matches!(self.step, Step::Close { .. })
@@ -131,6 +152,14 @@ impl<S: Service> Loopback<S> {
         while self.step == Step::Continue {
             self.step(sent, |connection, host| connection.advance(&[], host));
         }
+        self.flow_on(sent);
+    }
+
+    fn flow_on(&mut self, sent: &mut Vec<u8>) {
+        let Some(source) = self.connection.source() else { return };
+        if take_all(source, sent) {
+            self.step = self.connection.close_stream(false);
+        }
     }
 
     fn step(&mut self, sent: &mut Vec<u8>, step: impl FnOnce(&mut Connection, &mut Host<'_, S>) -> Step) {
@@ -138,6 +167,7 @@ impl<S: Service> Loopback<S> {
             service: &mut self.service,
             tickets: &mut self.tickets,
             output: &mut self.output,
+            fan_out: &self.fan_out,
             date: &self.date,
             stats: &self.stats,
             shard: 0,
@@ -152,5 +182,47 @@ impl<S: Service> Loopback<S> {
             Ok(parts.iter().map(|part| part.len()).sum())
         });
         debug_assert!(matches!(taken, Ok(None)));
+    }
+}
+
+/// A stream without a connection: for tests of what a service does with its feeds.
+pub struct Tap {
+    source: Source,
+}
+
+impl Tap {
+    /// A feed and the other end of it. Dropping the tap is a client that leaves.
+    pub fn open() -> (Feed, Self) {
+        let fan_out = Rc::new(FanOut::new(STREAM_BYTES_MAX, Arc::default()));
+        let (feed, source) = feed::open(&fan_out, false, []);
+        (feed, Self { source })
+    }
+
+    /// What was pushed since the last call, as payload. A stream that is cut gives nothing more.
+    pub fn take(&mut self) -> Vec<u8> {
+        let mut taken = Vec::new();
+        take_all(&mut self.source, &mut taken);
+        taken
+    }
+
+    /// Whether the stream was ended or cut, and all of it taken.
+    pub fn is_over(&self) -> bool {
+        matches!(self.source.flow(), Flow::Over | Flow::Cut)
+    }
+}
+
+/// A socket that takes everything at once. True if the stream is over.
+fn take_all(source: &mut Source, sent: &mut Vec<u8>) -> bool {
+    loop {
+        match source.flow() {
+            Flow::Ready => {}
+            Flow::Dry => return false,
+            Flow::Over | Flow::Cut => return true,
+        }
+        let taken: io::Result<usize> = source.send_with(|parts| {
+            parts.iter().for_each(|part| sent.extend_from_slice(part));
+            Ok(parts.iter().map(|part| part.len()).sum())
+        });
+        debug_assert!(taken.is_ok());
     }
 }

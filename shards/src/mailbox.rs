@@ -7,6 +7,7 @@
 use std::{sync::Arc, time::Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
+use rustls::ServerConfig;
 
 use crate::{bell::Bell, service::Service, ticket::TicketId};
 
@@ -16,6 +17,8 @@ pub(crate) enum Order<A, N> {
     Answer(TicketId, A),
     /// From anyone: something every shard is told.
     Notice(N),
+    /// From anyone: connections accepted from here on are made with this; older ones keep theirs.
+    Tls(Arc<ServerConfig>),
     /// From the pool: the process will stop.
     AnnounceStop,
     /// From the pool: accept no more, finish what is open, end at the latest then.
@@ -78,6 +81,12 @@ impl<S: Service> Broadcast<S> {
     /// Tells every shard; states published before are applied when it hears this.
     pub fn tell(&self, notice: &S::Notice) {
         self.order_all(|| Order::Notice(notice.clone()));
+    }
+
+    /// Replaces the configuration of every port with TLS. Connections that are open are not touched. Sessions can
+    /// be resumed across the change if both configurations have the same ticketer.
+    pub fn replace_tls(&self, config: &Arc<ServerConfig>) {
+        self.order_all(|| Order::Tls(Arc::clone(config)));
     }
 
     pub(crate) fn order_all(&self, order: impl Fn() -> Order<S::Answer, S::Notice>) {

@@ -11,11 +11,13 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use rustls::ServerConfig;
 
 use crate::{
     cpu::Plan,
     driver::{Driver, glommio::Uring},
     limits::PEER_SHARE_PERCENT,
+    link::Transport,
     mailbox::{Broadcast, Mailbox, Order},
     service::Service,
     session::Timeouts,
@@ -27,12 +29,35 @@ use crate::{
 pub struct PoolConfig {
     /// How many shards, and on which CPUs.
     pub plan: Plan,
-    /// For each port one listener per shard, see [`crate::bind`]. Requests tell by its index which port they came to.
-    pub ports: Vec<Vec<TcpListener>>,
+    /// Requests tell by its index which port they came to.
+    pub ports: Vec<Port>,
     /// Deadlines of connections.
     pub timeouts: Timeouts,
     /// Connections over all shards; each may hold its part.
     pub connections_max: usize,
+    /// Bytes that may wait for the reader of a stream behind the frame that is being sent, before it is cut; usually
+    /// [`crate::STREAM_BYTES_MAX`]. One frame may wait whatever its length.
+    pub stream_bytes_max: usize,
+}
+
+/// One port, on all shards.
+pub struct Port {
+    /// One per shard, see [`crate::bind`].
+    pub listeners: Vec<TcpListener>,
+    /// How its connections are made.
+    pub transport: Transport,
+}
+
+impl Port {
+    /// HTTP.
+    pub fn plain(listeners: Vec<TcpListener>) -> Self {
+        Self { listeners, transport: Transport::Plain }
+    }
+
+    /// HTTPS.
+    pub fn tls(listeners: Vec<TcpListener>, config: Arc<ServerConfig>) -> Self {
+        Self { listeners, transport: Transport::Tls(config) }
+    }
 }
 
 /// Why a pool could not be started.
@@ -84,17 +109,21 @@ impl<S: Service> ShardPool<S> {
         let (ended_tx, ended) = bounded(count);
         let connections_max = (config.connections_max / count.max(1)).max(1);
         let mut pool = Self { broadcast, threads: Vec::new(), ended, stats: Vec::new() };
-        let mut ports: Vec<_> = config.ports.into_iter().map(Vec::into_iter).collect();
+        let (transports, listeners): (Vec<_>, Vec<_>) =
+            config.ports.into_iter().map(|port| (port.transport, port.listeners.into_iter())).unzip();
+        let mut listeners = listeners;
         for (index, mailbox) in mailboxes.into_iter().enumerate() {
             let seat = Seat {
                 config: ShardConfig {
                     index,
                     timeouts: config.timeouts,
                     connections_max,
+                    stream_bytes_max: config.stream_bytes_max,
                     connections_per_peer_max: (connections_max * PEER_SHARE_PERCENT / 100).max(1),
                 },
                 cpu: config.plan.cpu(index),
-                listeners: ports.iter_mut().filter_map(Iterator::next).collect(),
+                listeners: listeners.iter_mut().filter_map(Iterator::next).collect(),
+                transports: transports.clone(),
                 mailbox,
                 stats: Arc::new(Stats::default()),
                 ended: ended_tx.clone(),
@@ -153,6 +182,8 @@ struct Seat<S: Service> {
     cpu: Option<usize>,
     /// One for each port.
     listeners: Vec<TcpListener>,
+    /// The same.
+    transports: Vec<Transport>,
     mailbox: Mailbox<S>,
     stats: Arc<Stats>,
     ended: Sender<Ended>,
@@ -197,7 +228,7 @@ impl<S: Service> Seat<S> {
         S: 'static,
     {
         let service = make(self.config.index, &self.stats);
-        let shard = Rc::new(Shard::new(self.config, service, self.stats));
+        let shard = Rc::new(Shard::new(self.config, self.transports, service, self.stats));
         shard::run::<Uring, S>(shard, self.listeners, self.mailbox)
     }
 }

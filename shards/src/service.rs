@@ -1,8 +1,11 @@
 //! What a program puts on each shard: requests in, outcomes out.
 
-use std::{any::Any, net::IpAddr, time::Duration};
+use std::{any::Any, fmt, net::IpAddr, rc::Rc, time::Duration};
 
 use crate::{
+    fan_out::FanOut,
+    feed::{self, Feed, Source},
+    frame::Frame,
     http::{
         date::DateCache,
         encode::{ConnectionHeader, HeadWriter},
@@ -35,7 +38,8 @@ pub trait Service: Sized + 'static {
     /// done in pieces, see [`Outcome::Yield`].
     fn handle(&mut self, request: &Request<'_>, call: &mut Call<'_, Self::Answer>) -> Outcome;
 
-    /// The request that was handled last is answered. Not called for requests that the codec refuses.
+    /// The request that was handled last is answered. Not called for requests that the codec refuses. Called for a
+    /// stream when it is opened.
     fn answered(&mut self, _answered: &Answered) {}
 
     /// The process is about to stop: readiness must turn negative while serving goes on.
@@ -53,7 +57,7 @@ pub trait Service: Sized + 'static {
 pub struct Answered {
     /// Status code.
     pub status: u16,
-    /// Length of the body as sent, in bytes; also for HEAD, where it stays away.
+    /// Length of the body as sent, in bytes; also for HEAD, where it stays away. Of a stream what it begins with.
     pub body_bytes: usize,
     /// From the end of the request's head to the end of the answer in our buffer, waiting included.
     pub took: Duration,
@@ -123,6 +127,17 @@ pub enum Outcome {
     /// [`Call::take_unfinished`]. Only the head is kept for that: the body is then shown as empty. If the connection
     /// ends before, the work is dropped with it. Not allowed before the body is here.
     Yield(Unfinished),
+    /// The answer is begun, and goes on as a stream; see [`Call::open`].
+    Stream(Opened),
+}
+
+/// A stream that was opened: made by [`StreamReply::feed`], for its connection.
+pub struct Opened(pub(crate) Source);
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Opened").finish_non_exhaustive()
+    }
 }
 
 /// What a service keeps of a request between two pieces of work. It belongs to the connection; only the service
@@ -152,6 +167,7 @@ pub struct Call<'c, A> {
     pub(crate) tickets: &'c mut Board<A>,
     pub(crate) output: &'c mut Output,
     pub(crate) date: &'c DateCache,
+    pub(crate) fan_out: &'c Rc<FanOut>,
     /// Of the answer; set when it is begun and when it is sent.
     pub(crate) written: Written,
 }
@@ -206,6 +222,66 @@ impl<A> Call<'_, A> {
             date: self.date,
             body_bytes: &mut self.written.body_bytes,
         }
+    }
+}
+
+impl<A> Call<'_, A> {
+    /// Begins an answer that has no end: chunked for HTTP/1.1, until the connection closes for HTTP/1.0. It is the last
+    /// one of its connection.
+    pub fn open(&mut self, status: u16) -> StreamReply<'_> {
+        self.written = Written { status, body_bytes: 0 };
+        StreamReply {
+            head: HeadWriter::start(&mut self.output.bytes, self.version, status),
+            chunked: self.version == Version::Http11,
+            // A body would only end with the connection, but there is none.
+            connection: if self.head_only { self.connection } else { ConnectionHeader::Close },
+            head_only: self.head_only,
+            date: self.date,
+            fan_out: self.fan_out,
+            body_bytes: &mut self.written.body_bytes,
+        }
+    }
+}
+
+/// The head of a stream being written.
+#[must_use]
+pub struct StreamReply<'c> {
+    head: HeadWriter<'c>,
+    chunked: bool,
+    connection: ConnectionHeader,
+    head_only: bool,
+    date: &'c DateCache,
+    fan_out: &'c Rc<FanOut>,
+    body_bytes: &'c mut usize,
+}
+
+impl StreamReply<'_> {
+    /// Adds one header line.
+    pub fn header(mut self, name: &str, value: &[u8]) -> Self {
+        self.head.header(name, value);
+        self
+    }
+
+    /// Adds lines written beforehand, each `name: value\r\n`.
+    pub fn lines(mut self, lines: &[u8]) -> Self {
+        self.head.raw(lines);
+        self
+    }
+
+    /// Adds framing, date and connection headers and opens the stream, which begins with these frames, however long
+    /// they are. The outcome must be returned by the handler; without it the feed is gone. For HEAD the body stays
+    /// away: the feed is gone from the beginning.
+    pub fn feed(mut self, first: impl IntoIterator<Item = Frame>) -> (Feed, Outcome) {
+        if self.chunked {
+            self.head.raw(b"transfer-encoding: chunked\r\n");
+        }
+        self.head.finish(self.date, self.connection);
+        if self.head_only {
+            return (feed::closed(self.fan_out), Outcome::Replied);
+        }
+        let (feed, source) = feed::open(self.fan_out, self.chunked, first);
+        *self.body_bytes = feed.queued_bytes();
+        (feed, Outcome::Stream(Opened(source)))
     }
 }
 

@@ -1,7 +1,9 @@
 //! One shard: what belongs to its core, and the tasks that run on it.
 //!
 //! Everything here is touched by one thread. Tasks: one accepts, one ticks twice a second, one empties the
-//! mailbox, one per connection, and one calls the turns of long work while there is some. Cells are borrowed for the length of a synchronous call, never across an await.
+//! mailbox, one per connection, one wakes streams that were pushed to and one ends them at the stop, and one calls the
+//! turns of long work while there is some. Cells are borrowed for the length of a synchronous call, never across an
+//! await.
 
 use std::{
     cell::{Cell, RefCell},
@@ -15,12 +17,15 @@ use std::{
 };
 
 use futures_lite::FutureExt;
+use rustls::ServerConfig;
 use socket2::SockRef;
 
 use crate::{
     driver::{Driver, Sock},
+    fan_out::FanOut,
     http::date::DateCache,
-    limits::{ACCEPT_PAUSE, LATE_CONNECTIONS_MAX, SCRATCH_BYTES, TICK},
+    limits::{ACCEPT_PAUSE, LATE_CONNECTIONS_MAX, PARTING_PAUSE, TICK},
+    link::{Link, Scratch, Transport},
     mailbox::{Mailbox, Order},
     output::Output,
     service::{Now, Origin, Service},
@@ -38,6 +43,7 @@ pub struct ShardConfig {
     pub timeouts: Timeouts,
     pub connections_max: usize,
     pub connections_per_peer_max: usize,
+    pub stream_bytes_max: usize,
 }
 
 /// The state of one core.
@@ -46,8 +52,11 @@ pub struct Shard<S: Service> {
     pub service: RefCell<S>,
     pub tickets: RefCell<Board<S::Answer>>,
     pub turns: RefCell<Turns>,
+    pub fan_out: Rc<FanOut>,
     pub output: RefCell<Output>,
-    pub scratch: RefCell<Box<[u8]>>,
+    pub scratch: RefCell<Scratch>,
+    /// Of each port, by its index. Replaced by the mailbox task.
+    transports: RefCell<Vec<Transport>>,
     pub date: RefCell<DateCache>,
     pub slots: RefCell<Slots>,
     pub stats: Arc<Stats>,
@@ -64,14 +73,16 @@ pub struct Shard<S: Service> {
 }
 
 impl<S: Service> Shard<S> {
-    pub fn new(config: ShardConfig, service: S, stats: Arc<Stats>) -> Self {
+    pub fn new(config: ShardConfig, transports: Vec<Transport>, service: S, stats: Arc<Stats>) -> Self {
         Self {
             config,
             service: RefCell::new(service),
             tickets: RefCell::default(),
             turns: RefCell::default(),
+            fan_out: Rc::new(FanOut::new(config.stream_bytes_max, Arc::clone(&stats))),
             output: RefCell::default(),
-            scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
+            scratch: RefCell::new(Scratch::new(transports.iter().any(Transport::is_tls))),
+            transports: RefCell::new(transports),
             date: RefCell::new(DateCache::new(since_1970().as_secs())),
             slots: RefCell::default(),
             stats,
@@ -101,12 +112,28 @@ impl<S: Service> Shard<S> {
                 self.tickets.borrow_mut().answer(ticket, answer);
             }
             Order::Notice(notice) => self.service.borrow_mut().told(notice),
-            Order::AnnounceStop => self.service.borrow_mut().announce_stop(),
+            Order::Tls(config) => self.replace_tls(&config),
+            Order::AnnounceStop => {
+                self.fan_out.begin_parting();
+                self.service.borrow_mut().announce_stop();
+            }
             Order::Drain(deadline) => {
                 self.drain_deadline.set(Some(deadline));
                 self.drain.set();
+                self.fan_out.begin_parting();
                 self.slots.borrow().wake_all();
             }
+        }
+    }
+
+    /// `None` if its TLS configuration can make no connections, which checked ones can.
+    fn link<K: Sock>(&self, socket: K, port: usize) -> Option<Link<K>> {
+        Link::new(socket, self.transports.borrow().get(port)?).ok()
+    }
+
+    fn replace_tls(&self, config: &Arc<ServerConfig>) {
+        for transport in self.transports.borrow_mut().iter_mut().filter(|transport| transport.is_tls()) {
+            *transport = Transport::Tls(Arc::clone(config));
         }
     }
 
@@ -126,6 +153,8 @@ pub async fn run<D: Driver, S: Service>(
     shard.accepting.set(listeners.len());
     D::spawn(tick::<D, S>(Rc::clone(&shard)));
     D::spawn(empty_mailbox(Rc::clone(&shard), mailbox));
+    D::spawn(fan_out::<D>(Rc::clone(&shard.fan_out)));
+    D::spawn(part::<D>(Rc::clone(&shard.fan_out)));
     for (port, listener) in listeners.into_iter().enumerate() {
         D::spawn(listen::<D, S>(Rc::clone(&shard), listener, port));
     }
@@ -155,6 +184,27 @@ async fn empty_mailbox<S: Service>(shard: Rc<Shard<S>>, mailbox: Mailbox<S>) {
         }
         orders.into_iter().for_each(|order| shard.obey(order));
         mailbox.bell.heard().await;
+    }
+}
+
+/// Wakes the sessions of streams, a group at a time.
+async fn fan_out<D: Driver>(fan_out: Rc<FanOut>) {
+    loop {
+        poll_fn(|cx| fan_out.poll_noted(cx)).await;
+        fan_out.wake_group();
+        D::pass().await;
+    }
+}
+
+/// Ends streams one after the other when the process stops.
+async fn part<D: Driver>(fan_out: Rc<FanOut>) {
+    loop {
+        poll_fn(|cx| fan_out.poll_parting(cx)).await;
+        let began = Instant::now();
+        let mut parted = 0;
+        while fan_out.part(&mut parted, began.elapsed()) {
+            D::sleep(PARTING_PAUSE).await;
+        }
     }
 }
 
@@ -214,8 +264,13 @@ fn admit<D: Driver, S: Service>(shard: &Rc<Shard<S>>, socket: D::Sock, port: usi
         shard.stats.turned_away.increment();
         return;
     };
+    let Some(link) = shard.link(socket, port) else {
+        shard.stats.tls_failed.increment();
+        shard.slots.borrow_mut().leave(slot);
+        return;
+    };
     shard.stats.accepted.increment();
-    let mut session = Session::<D, S>::new(Rc::clone(shard), socket, slot, Origin { peer, port });
+    let mut session = Session::<D, S>::new(Rc::clone(shard), link, slot, Origin { peer, port });
     let shard = Rc::clone(shard);
     D::spawn(async move {
         let run = AssertUnwindSafe(poll_fn(|cx| session.poll(cx))).catch_unwind();

@@ -76,6 +76,13 @@ impl Slots {
         }
     }
 
+    /// From now on there is none.
+    pub fn clear_deadline(&mut self, key: usize) {
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.deadline_ms = NEVER;
+        }
+    }
+
     /// Wakes the sessions whose deadline has passed.
     pub fn advance(&mut self, now_ms: u64) {
         let mut due = std::mem::take(&mut self.due);

@@ -44,6 +44,17 @@ pub struct Stats {
     pub refused: Counter,
     /// Connections closed by a deadline.
     pub timed_out: Counter,
+    /// Streams open now.
+    pub streams_open: Counter,
+    /// Streams cut because their reader was too slow: too much queued for it, or nothing taken in time.
+    pub streams_slow: Counter,
+    /// TLS handshakes completed with certificate and key.
+    pub tls_full: Counter,
+    /// TLS handshakes completed by a ticket or an id of an earlier session.
+    pub tls_resumed: Counter,
+    /// TLS connections ended by an alert of ours or of the peer: no TLS at all, no common version, a certificate the
+    /// peer does not trust, a record that is broken.
+    pub tls_failed: Counter,
     /// Panics caught in handlers and sessions.
     pub panics: Counter,
     /// Published states applied.

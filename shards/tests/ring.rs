@@ -17,8 +17,8 @@ use std::{
 };
 
 use brink_shards::{
-    Attempt, Body, Call, Outcome, PoolConfig, Request, RequestBody, Service, ShardPool, Stats, TicketId,
-    Timeouts, bind, cpu::Plan, preflight,
+    Attempt, Body, Call, Outcome, PoolConfig, Port, Request, RequestBody, STREAM_BYTES_MAX, Service,
+    ShardPool, Stats, TicketId, Timeouts, bind, cpu::Plan, preflight,
 };
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use socket2::{Domain, Socket, Type};
@@ -128,7 +128,13 @@ fn start_silent(connections_max: usize, timeouts: Timeouts) -> Option<Running> {
     let address = listeners[0].local_addr().expect("it is bound");
     let (sender, waiting) = unbounded();
     let plan = Plan { shards: SHARDS, pinned: None };
-    let config = PoolConfig { plan, ports: vec![listeners], timeouts, connections_max };
+    let config = PoolConfig {
+        plan,
+        ports: vec![Port::plain(listeners)],
+        timeouts,
+        connections_max,
+        stream_bytes_max: STREAM_BYTES_MAX,
+    };
     let make = move |shard, _: &_| Toy { shard, state: 0, stopping: false, waiting: sender.clone(), told: 0 };
     let pool = ShardPool::start(config, make).expect("the host lets us");
     Some(Running { pool, address, waiting })

@@ -25,7 +25,6 @@ mod tests;
 use std::ffi::OsString;
 
 pub use self::{
-    pending::unsupported,
     problem::{Exit, Problem},
     settings::Config,
     typed::Environment,

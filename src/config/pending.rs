@@ -1,19 +1,17 @@
 //! Options that are accepted and have no effect yet, and those that never will.
 //!
-//! The first kind is said once at start when given; where silence would do harm the program refuses to
-//! start instead. When an option is built, its row goes from here. Details of an option (the password of
+//! The first kind is said once at start when given. When an option is built, its row goes from here. Details of an option (the password of
 //! Redis) are not listed beside it. Ignored for good, as in Unleash Edge 20.4:
 //! `sentry-*`, `datadog-url`, `consumption`, `prometheus-user-id`, and `delta-diff`.
 
 use super::{
     option::Opt,
     options::{self, edge, program},
-    settings::{Config, Mode},
     typed::CommandName,
 };
 
 /// Accepted, without effect yet.
-static PENDING: &[&Opt] = &[&edge::STREAMING, &edge::DELTA, &edge::PKCS12_IDENTITY_FILE];
+static PENDING: &[&Opt] = &[&edge::STREAMING, &edge::DELTA];
 
 /// The long names of the options of `command` that were given and have no effect yet.
 pub fn pending(command: CommandName, given: impl Fn(&Opt) -> bool) -> Vec<&'static str> {
@@ -23,19 +21,6 @@ pub fn pending(command: CommandName, given: impl Fn(&Opt) -> bool) -> Vec<&'stat
     };
     let rows = PENDING.iter().filter(|option| is_accepted(option) && given(option));
     rows.map(|option| option.long).collect()
-}
-
-/// Why this configuration must not run yet: it asks for something that is not built in and whose silent
-/// absence would do harm, such as plain HTTP where HTTPS was wanted.
-pub fn unsupported(config: &Config) -> Option<String> {
-    let what = if matches!(config.mode, Mode::Health(_) | Mode::Ready(_) | Mode::Prepare(_)) {
-        return None;
-    } else if config.tls.is_some() {
-        "--tls-enable (TLS_ENABLE)"
-    } else {
-        return None;
-    };
-    Some(format!("{what} is not built in yet"))
 }
 
 #[cfg(test)]

@@ -7,14 +7,19 @@ mod edge;
 mod listening;
 mod telling;
 
-use std::{fmt, net::IpAddr, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use ipnet::IpNet;
 use url::Url;
 
 pub use self::{
     edge::{Backup, Edge, Fetching, Hmac, Redis, RedisMode, RemoteWrite, StartScope, TokenFiles},
-    listening::{Backstage, Endpoints, ProxyTrust, ServerTls, ServerTlsFiles, Stopping},
+    listening::{Backstage, Endpoints, Opening, ProxyTrust, Role, ServerTls, ServerTlsFiles, Stopping},
     telling::{LogFormat, NoShare, Otlp, OtlpHeaders, OtlpProtocol, Share},
 };
 use super::secret::Secret;
@@ -49,6 +54,25 @@ pub struct Config {
     pub pending: Vec<&'static str>,
     /// Other remarks about the command line; to be said once each at start.
     pub notices: Vec<String>,
+}
+
+impl Config {
+    /// The ports to open, that of the API first. With TLS every port speaks it, but for the one that redirects; without
+    /// redirects the HTTP port stays closed, as in Unleash Edge 20.4.
+    pub fn openings(&self) -> Vec<Opening> {
+        let server = &self.server;
+        let tls = self.tls.is_some();
+        let port = self.tls.as_ref().map_or(server.port, |tls| tls.port);
+        let mut openings =
+            vec![Opening { role: Role::Api, address: SocketAddr::new(server.interface, port), tls }];
+        let backstage = self.backstage.address;
+        openings.extend(backstage.map(|address| Opening { role: Role::Backstage, address, tls }));
+        if self.tls.as_ref().is_some_and(|tls| tls.redirect) {
+            let address = SocketAddr::new(server.interface, server.port);
+            openings.push(Opening { role: Role::Redirect, address, tls: false });
+        }
+        openings
+    }
 }
 
 /// The commands and what only they need.

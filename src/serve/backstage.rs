@@ -18,7 +18,7 @@ use super::{
 use crate::{
     config::{
         secret::Secret,
-        settings::{self, Endpoints},
+        settings::{self, Endpoints, Role},
     },
     messages::Verdict,
     pages::Page,
@@ -26,9 +26,6 @@ use crate::{
 };
 
 const JSON: &[u8] = b"content-type: application/json\r\n";
-
-/// Index of the backstage's own port, if it has one; that of the API is 0.
-const OWN_PORT: usize = 1;
 
 /// Who may see the backstage, and where.
 #[derive(Debug)]
@@ -43,12 +40,12 @@ impl Backstage {
         Self { has_own_port: settings.address.is_some(), token: settings.token.clone() }
     }
 
-    /// Whether a route exists on a port.
-    pub fn has(&self, route: &Route<'_>, port: usize) -> bool {
+    /// Whether a route exists on a port of this role.
+    pub fn has(&self, route: &Route<'_>, role: Role) -> bool {
         match route {
             Route::Health | Route::Ready => true,
-            Route::Page(_) => !self.has_own_port || port == OWN_PORT,
-            _ => port != OWN_PORT,
+            Route::Page(_) => !self.has_own_port || role == Role::Backstage,
+            _ => role != Role::Backstage,
         }
     }
 

@@ -63,6 +63,8 @@ pub enum Failure {
         /// Status of upstream's answer, if there was one.
         status: Option<u16>,
     },
+    /// A redirect without a usable host to lead to. 400 with a text.
+    NoHost,
     /// The readiness probe says no. 503 with JSON.
     NotReady,
 }
@@ -88,7 +90,8 @@ impl Failure {
         call: &mut Call<'_, Verdict>,
     ) -> Outcome {
         let reply = call.reply(self.status());
-        let reply = if route.is_backstage() { reply } else { cors.add(request, reply) };
+        let is_bare = route.is_backstage() || self == Self::NoHost;
+        let reply = if is_bare { reply } else { cors.add(request, reply) };
         match self {
             Self::NotFound | Self::Unvalidated | Self::BadContextQuery | Self::Forbidden { allow: None } => {
                 reply.send(Body::Empty)
@@ -119,6 +122,7 @@ impl Failure {
             Self::NoVerdict { status } => {
                 reply.lines(RETRY).lines(JSON).send(Body::Bytes(explanation(status).as_bytes()))
             }
+            Self::NoHost => reply.lines(TEXT).send(Body::Bytes(b"No host found in request")),
             Self::NotReady => reply
                 .lines(JSON)
                 .send(Body::Bytes(br#"{"error":"Edge is not ready to serve requests","status":"NOTREADY"}"#)),
@@ -131,7 +135,7 @@ impl Failure {
             Self::Unauthorized | Self::Unvalidated => 401,
             Self::NotFound => 404,
             Self::MethodNotAllowed { .. } => 405,
-            Self::BadQuery(_) | Self::BadContextQuery | Self::BodyNotJson(_) => 400,
+            Self::BadQuery(_) | Self::BadContextQuery | Self::BodyNotJson(_) | Self::NoHost => 400,
             Self::NotJsonType => 415,
             Self::BodyOfWrongShape(_) => 422,
             Self::BodyTooLarge => 413,

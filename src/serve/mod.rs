@@ -26,6 +26,8 @@ mod kept;
 mod limits;
 mod meter;
 mod peers;
+mod ports;
+mod redirect;
 mod refusals;
 mod replica;
 mod route;
@@ -54,13 +56,15 @@ use docs::Docs;
 use evaluator::Evaluator;
 use failure::Failure;
 use frontend::Wanted;
+use ports::Ports;
+use redirect::Redirect;
 use replica::Replica;
 use route::{Api, PageRoute, Route};
 use strangers::Strangers;
 use usage::Gatherer;
 
 use crate::{
-    config::settings::{self, Endpoints, ProxyTrust, Server},
+    config::settings::{self, Endpoints, ProxyTrust, Role, Server},
     messages::{Notice, Verdict},
     observe::{access::Witness, meter::Meter},
     snapshot::Snapshot,
@@ -78,6 +82,8 @@ pub struct Rules {
     endpoints: Endpoints,
     backstage: Backstage,
     docs: Docs,
+    ports: Ports,
+    redirect: Redirect,
 }
 
 impl Rules {
@@ -97,7 +103,17 @@ impl Rules {
             endpoints: endpoints.clone(),
             backstage: Backstage::new(backstage),
             docs: Docs::new(server),
+            ports: Ports::default(),
+            redirect: Redirect::new(trust),
         }
+    }
+
+    /// What the ports are for, by their index, and which of them redirects lead to. Without this all are for the API.
+    #[must_use]
+    pub fn on(mut self, roles: &[Role], https_port: u16) -> Self {
+        self.ports = Ports::new(roles);
+        self.redirect.set_port(https_port);
+        self
     }
 }
 
@@ -177,7 +193,9 @@ impl Edge {
         }
         match route {
             Route::Unknown => Err(Failure::NotFound),
-            _ if !self.rules.backstage.has(route, request.origin.port) => Err(Failure::NotFound),
+            _ if !self.rules.backstage.has(route, self.rules.ports.role(request.origin)) => {
+                Err(Failure::NotFound)
+            }
             Route::Health | Route::Ready | Route::Page(_) => self.backstage(route, request, call),
             Route::Docs(_) if !self.rules.endpoints.openapi => Err(Failure::NotFound),
             Route::Docs(doc) => {
@@ -297,6 +315,7 @@ impl Service for Edge {
         self.meter_request(&route, &path, request);
         let outcome = match call.take_unfinished() {
             Some(unfinished) => self.go_on(unfinished, request, call),
+            None if rules.ports.role(request.origin) == Role::Redirect => rules.redirect.reply(request, call),
             None => self.respond(&route, request, call),
         };
         let outcome = outcome

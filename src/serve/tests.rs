@@ -7,6 +7,7 @@ mod backstage;
 mod features;
 mod frontend;
 mod meter;
+mod redirect;
 mod routes;
 mod strangers;
 mod tokens;
@@ -24,7 +25,7 @@ use crossbeam_channel::{Receiver, bounded};
 
 use super::{Desk, Edge, Rules, Seat};
 use crate::{
-    config::settings::{Backstage, Cors, Endpoints, ProxyTrust, Server},
+    config::settings::{Backstage, Cors, Endpoints, ProxyTrust, Role, Server},
     features::{
         catalog::Catalog,
         environment::EnvironmentData,
@@ -66,7 +67,9 @@ fn scope(projects: &[&str]) -> Scope {
 }
 
 fn rules(server: &Server, backstage: &Backstage) -> Rules {
-    Rules::new(server, &ProxyTrust::default(), &Endpoints::default(), backstage)
+    let rules = Rules::new(server, &ProxyTrust::default(), &Endpoints::default(), backstage);
+    let roles = if backstage.address.is_some() { &[Role::Api, Role::Backstage][..] } else { &[Role::Api] };
+    rules.on(roles, 0)
 }
 
 fn server() -> Server {

@@ -30,19 +30,6 @@ pub enum ClientError {
         /// What the search of the system's store ran into.
         problems: Vec<String>,
     },
-    /// The identity is a PKCS#12 archive.
-    #[error(
-        "Failed to build cert: {flag} {}: reading PKCS#12 archives is not built in yet; convert it with \
-         `openssl pkcs12 -in <archive> -nodes -out identity.pem` and name the result with --pem-cert-file \
-         (PEM_CERT_FILE)",
-        file.display()
-    )]
-    Pkcs12NotBuiltIn {
-        /// The flag that named the archive.
-        flag: Flag,
-        /// The archive.
-        file: PathBuf,
-    },
     /// A header given by the operator cannot be sent.
     #[error("{flag}: header `{name}` {problem}")]
     Header {
@@ -117,6 +104,24 @@ pub enum FileProblem {
     /// The key needs a passphrase.
     #[error("holds an encrypted private key; decrypt it, for example with `openssl pkey -in <file>`")]
     EncryptedKey,
+    /// The PKCS#12 archive cannot be opened or read.
+    #[error("cannot be read: {0}; name a PKCS#12 archive that this user may read")]
+    NoArchive(String),
+    /// The passphrase does not open the archive, or somebody has changed it.
+    #[error(
+        "cannot be opened: the passphrase is wrong, or the archive is damaged; check --pkcs12-passphrase \
+         (PKCS12_PASSPHRASE)"
+    )]
+    WrongPassphrase,
+    /// It is no PKCS#12 archive, or of a kind that is not understood.
+    #[error(
+        "is no PKCS#12 archive that can be read: {0}; convert it with `openssl pkcs12 -in <archive> -nodes -out \
+         identity.pem` and name the result with --pem-cert-file (PEM_CERT_FILE)"
+    )]
+    NotPkcs12(String),
+    /// The archive opens, but nobody is in it.
+    #[error("holds no private key together with its certificate; export it again with both")]
+    EmptyArchive,
     /// The key is unusable or belongs to another certificate.
     #[error("certificate and key cannot be used together: {0}; name the key made for this certificate")]
     BadIdentity(String),

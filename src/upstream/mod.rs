@@ -21,6 +21,7 @@ mod forward;
 mod headers;
 mod issue;
 mod mask;
+mod pkcs12;
 mod proxy;
 mod reporting;
 mod socket;

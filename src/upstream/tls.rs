@@ -9,15 +9,18 @@ use std::{path::Path, sync::Arc};
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::{CryptoProvider, ring},
-    pki_types::{
-        CertificateDer, PrivateKeyDer,
-        pem::{PemObject, SectionKind},
-    },
+    pki_types::{CertificateDer, PrivateKeyDer},
 };
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsProvider};
 
-use super::error::{ClientError, FileProblem, Flag};
-use crate::config::settings::{self, Identity};
+use super::{
+    error::{ClientError, FileProblem, Flag},
+    pkcs12,
+};
+use crate::{
+    config::settings::{self, Identity},
+    pem::{self, PemError},
+};
 
 const ROOTS: Flag = Flag { flag: "--upstream-certificate-file", variable: "UPSTREAM_CERTIFICATE_FILE" };
 const PKCS8_CHAIN: Flag =
@@ -75,8 +78,13 @@ fn extra_roots(file: &Path) -> Result<Vec<CertificateDer<'static>>, ClientError>
 
 fn identity(given: &Identity, provider: &Arc<CryptoProvider>) -> Result<ClientCert, ClientError> {
     match given {
-        Identity::Pkcs12 { file, .. } => {
-            Err(ClientError::Pkcs12NotBuiltIn { flag: PKCS12, file: file.clone() })
+        Identity::Pkcs12 { file, passphrase } => {
+            let archive = std::fs::read(file);
+            let archive =
+                archive.map_err(|error| wrong(PKCS12, file, FileProblem::NoArchive(error.to_string())))?;
+            pkcs12::read(&archive, passphrase)
+                .and_then(|(chain, key)| checked(chain, key, provider))
+                .map_err(|problem| wrong(PKCS12, file, problem))
         }
         Identity::Pkcs8 { certificate_file, key_file } => {
             let (chain, _) = read_pem(PKCS8_CHAIN, certificate_file)?;
@@ -121,9 +129,9 @@ fn owned(certificate: &CertificateDer<'_>) -> Certificate<'static> {
 }
 
 /// One private key, as rustls and as the HTTP client want it.
-struct Key {
-    der: PrivateKeyDer<'static>,
-    for_agent: PrivateKey<'static>,
+pub(super) struct Key {
+    pub(super) der: PrivateKeyDer<'static>,
+    pub(super) for_agent: PrivateKey<'static>,
 }
 
 type PemContents = (Vec<CertificateDer<'static>>, Option<Key>);
@@ -136,37 +144,17 @@ fn read_pem(flag: Flag, file: &Path) -> Result<PemContents, ClientError> {
 }
 
 fn parse_pem(text: &[u8]) -> Result<PemContents, FileProblem> {
-    let (mut certificates, mut key) = (Vec::new(), None);
-    for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(text) {
-        let (kind, der) = section.map_err(|error| unparsable(text, &error))?;
-        match kind {
-            SectionKind::Certificate => certificates.push(CertificateDer::from(der)),
-            SectionKind::PrivateKey => key = key.or(Some(PrivateKeyDer::Pkcs8(der.into()))),
-            SectionKind::RsaPrivateKey => key = key.or(Some(PrivateKeyDer::Pkcs1(der.into()))),
-            SectionKind::EcPrivateKey => key = key.or(Some(PrivateKeyDer::Sec1(der.into()))),
-            _ => {}
-        }
-    }
-    if key.is_none() && is_encrypted(text) {
-        return Err(FileProblem::EncryptedKey);
-    }
-    Ok((certificates, key.map(|der| for_both(der, text)).transpose()?))
-}
-
-fn unparsable(text: &[u8], error: &rustls::pki_types::pem::Error) -> FileProblem {
-    if is_encrypted(text) { FileProblem::EncryptedKey } else { FileProblem::NotPem(error.to_string()) }
+    let pem = pem::parse(text).map_err(|error| match error {
+        PemError::Malformed(reason) => FileProblem::NotPem(reason),
+        PemError::EncryptedKey => FileProblem::EncryptedKey,
+    })?;
+    Ok((pem.certificates, pem.key.map(|der| for_both(der, text)).transpose()?))
 }
 
 /// The HTTP client takes keys as PEM only; both take the first one of the text.
 fn for_both(der: PrivateKeyDer<'static>, text: &[u8]) -> Result<Key, FileProblem> {
     let for_agent = PrivateKey::from_pem(text).map_err(|error| FileProblem::NotPem(error.to_string()))?;
     Ok(Key { der, for_agent })
-}
-
-/// PKCS#8 names it in the block; the old form in a header that no PEM reader accepts as base64.
-fn is_encrypted(text: &[u8]) -> bool {
-    let contains = |needle: &[u8]| text.windows(needle.len()).any(|window| window == needle);
-    contains(b"BEGIN ENCRYPTED PRIVATE KEY") || contains(b"Proc-Type: 4,ENCRYPTED")
 }
 
 fn wrong(flag: Flag, file: &Path, problem: FileProblem) -> ClientError {

@@ -58,7 +58,7 @@ impl Brink {
         collect(child.stdout.take().expect("piped"), &log);
         collect(child.stderr.take().expect("piped"), &log);
         let mut brink = Self { child, address: ([127, 0, 0, 1], 0).into(), log, file: None };
-        let line = brink.wait_for_log("Edge is listening to HTTP traffic on ");
+        let line = brink.wait_for_log("Edge is listening to ");
         let address = line.split("traffic on ").nth(1).and_then(|rest| rest.split(' ').next());
         brink.address = address.and_then(|text| text.parse().ok()).expect("the line names the address");
         brink
@@ -198,8 +198,8 @@ fn collect(stream: impl Read + Send + 'static, log: &Arc<Mutex<String>>) {
 }
 
 /// A connection that says exactly what it is told.
-pub struct Client {
-    pub stream: TcpStream,
+pub struct Client<S = TcpStream> {
+    pub stream: S,
     pending: Vec<u8>,
 }
 
@@ -241,26 +241,33 @@ impl Response {
     }
 }
 
-impl Client {
+impl Client<TcpStream> {
     pub fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("brink accepts");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
         stream.set_nodelay(true).expect("an option can be set");
-        Self { stream, pending: Vec::new() }
-    }
-
-    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.stream.write_all(bytes.as_ref()).expect("brink reads");
-    }
-
-    /// Sends what a server that closes early need not take.
-    pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
-        self.stream.write_all(bytes.as_ref())
+        Self::over(stream)
     }
 
     /// Says that nothing more will be sent.
     pub fn finish(&mut self) {
         self.stream.shutdown(Shutdown::Write).expect("the connection is open");
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    pub fn over(stream: S) -> Self {
+        Self { stream, pending: Vec::new() }
+    }
+
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).expect("brink reads");
+        self.stream.flush().expect("brink reads");
+    }
+
+    /// Sends what a server that closes early need not take.
+    pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.stream.write_all(bytes.as_ref())
     }
 
     /// Sends the bytes and reads one answer.

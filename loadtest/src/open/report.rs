@@ -35,7 +35,7 @@ pub struct Report {
 
 impl Report {
     #[expect(clippy::expect_used, reason = "the bounds are constants that the histogram accepts")]
-    pub(super) fn new(rate: u32) -> Self {
+    pub fn new(rate: u32) -> Self {
         Self {
             rate,
             latencies: Histogram::new_with_max(LATENCY_MICROS_MAX, DIGITS)

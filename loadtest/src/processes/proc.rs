@@ -11,6 +11,8 @@ use serde::Serialize;
 pub struct RunTimes {
     /// Of each thread that lives, from its schedstat: exact to the nanosecond.
     threads: BTreeMap<u32, u64>,
+    /// How each of them is called.
+    names: BTreeMap<u32, String>,
     /// Of the whole process with all threads that ever lived, in ticks of usually ten milliseconds.
     process_nanos: u64,
     tick_nanos: u64,
@@ -27,7 +29,7 @@ pub struct Memory {
 
 /// The CPU time of a process so far.
 pub fn run_times(pid: u32) -> io::Result<RunTimes> {
-    let mut threads = BTreeMap::new();
+    let (mut threads, mut names) = (BTreeMap::new(), BTreeMap::new());
     for entry in fs::read_dir(format!("/proc/{pid}/task"))? {
         let entry = entry?;
         let Some(thread) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
@@ -35,11 +37,30 @@ pub fn run_times(pid: u32) -> io::Result<RunTimes> {
         let Ok(text) = fs::read_to_string(entry.path().join("schedstat")) else { continue };
         if let Some(nanos) = first_number(&text) {
             threads.insert(thread, nanos);
+            names.insert(thread, fs::read_to_string(entry.path().join("comm")).unwrap_or_default());
         }
     }
     let tick_nanos = 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1);
     let process_nanos = ticks_in(&fs::read_to_string(format!("/proc/{pid}/stat"))?) * tick_nanos;
-    Ok(RunTimes { threads, process_nanos, tick_nanos })
+    Ok(RunTimes { threads, names, process_nanos, tick_nanos })
+}
+
+impl RunTimes {
+    /// What the busiest of the threads whose names begin so has run since an earlier reading, in nanoseconds.
+    pub fn most_since(&self, before: &Self, name: &str) -> u64 {
+        let named = self
+            .threads
+            .iter()
+            .filter(|(thread, _)| self.names.get(thread).is_some_and(|known| known.starts_with(name)));
+        let grown = named
+            .map(|(thread, nanos)| nanos.saturating_sub(before.threads.get(thread).copied().unwrap_or(0)));
+        grown.max().unwrap_or(0)
+    }
+
+    /// What all threads have run since an earlier reading, in nanoseconds.
+    pub fn since(&self, before: &Self) -> u64 {
+        run_time_between(before, self)
+    }
 }
 
 /// User and system time in ticks: the 14th and 15th field, counted behind the name, which may hold
@@ -94,6 +115,7 @@ mod tests {
     fn check(before: &[(u32, u64)], after: &[(u32, u64)], process_nanos: u64, wanted: u64) {
         let times = |threads: &[(u32, u64)], process_nanos| RunTimes {
             threads: threads.iter().copied().collect(),
+            names: BTreeMap::new(),
             process_nanos,
             tick_nanos: 10,
         };
@@ -105,6 +127,18 @@ mod tests {
         check(&[(1, 100), (2, 50)], &[(1, 160), (2, 50), (3, 7)], 70, 67);
         check(&[(1, 100)], &[(1, 160)], 0, 60);
         check(&[(1, 100), (2, 50)], &[(1, 160)], 500, 500);
+    }
+
+    #[test]
+    fn the_busiest_of_a_kind_is_found_by_name() {
+        let times = |one, two, other| RunTimes {
+            threads: [(1, one), (2, two), (3, other)].into(),
+            names: [(1, "shard-0\n".to_owned()), (2, "shard-1\n".to_owned()), (3, "pages\n".to_owned())]
+                .into(),
+            ..RunTimes::default()
+        };
+        assert_eq!(times(15, 27, 99).most_since(&times(10, 20, 0), "shard-"), 7);
+        assert_eq!(times(15, 27, 99).most_since(&times(10, 20, 0), "nobody"), 0);
     }
 
     #[test]

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::proc::{self, Memory, RunTimes};
-use super::{Launch, Program, TOKEN_CLIENT, spawn_on};
+use super::{EdgeLaunch, Launch, Program, TOKEN_CLIENT, spawn_on};
 use crate::failure::Failure;
 use crate::http::Request;
 use crate::probe;
+use crate::tls::{Endpoint, Identity};
 
 /// How long a server may take to get ready; the huge document takes slow servers a while.
 const READY_MAX: Duration = Duration::from_secs(60);
@@ -27,8 +28,8 @@ const LOG_BYTES_MAX: usize = 4_000;
 pub struct Server {
     program: Program,
     child: Child,
-    port: u16,
-    /// Holds the log; removed with the server.
+    endpoint: Endpoint,
+    /// Holds the log and the certificate; removed with the server.
     folder: TempDir,
 }
 
@@ -42,19 +43,23 @@ impl Server {
 
     /// Starts a brink or a peer and does not wait.
     pub fn launch(launch: &Launch, document: &Path, core: Option<usize>) -> Result<Self, Failure> {
+        let folder = folder()?;
+        let identity = launch.tls.then(|| Identity::make(folder.path())).transpose()?;
+        let files = identity.as_ref().map(|identity| &identity.files);
         let port = free_port().map_err(Failure::io("find a free port"))?;
-        Self::spawn(launch.program, launch.command(document, port), port, core)
+        let command = launch.command(document, port, files);
+        let endpoint = Endpoint { address: loopback(port), tls: identity.map(|identity| identity.client) };
+        Self::spawn(launch.program, command, endpoint, folder, core)
     }
 
-    /// Starts a brink in front of an upstream and waits until it has its data.
-    pub fn start_edge(path: &Path, workers: usize, upstream: &str) -> Result<Self, Failure> {
+    /// Starts a brink as an edge and waits until it has features to serve.
+    pub fn start_edge(launch: &EdgeLaunch, upstream: SocketAddr) -> Result<Self, Failure> {
         let port = free_port().map_err(Failure::io("find a free port"))?;
-        let mut command = Command::new(path);
-        let (port_text, workers) = (port.to_string(), workers.to_string());
-        command.args(["edge", "-u", upstream, "-t", TOKEN_CLIENT, "-i", "127.0.0.1"]);
-        command.args(["--port", &port_text, "--workers", &workers]);
-        let mut server = Self::spawn(Program::Brink, command, port, None)?;
-        server.await_status(&Request::new("/internal-backstage/ready"), 200)?;
+        let endpoint = Endpoint { address: loopback(port), tls: None };
+        let command = launch.command(upstream, port);
+        let mut server = Self::spawn(Program::Brink, command, endpoint, folder()?, None)?;
+        server
+            .await_status(&Request::new("/api/client/features").with("Authorization", TOKEN_CLIENT), 200)?;
         Ok(server)
     }
 
@@ -65,7 +70,8 @@ impl Server {
         let mut command = Command::new(program);
         command.arg("bare").args(["--port", &port.to_string()]);
         command.args(["--status", &status.to_string()]).args(["--bytes", &body_bytes.to_string()]);
-        let mut server = Self::spawn(Program::Bare, command, port, core)?;
+        let endpoint = Endpoint { address: loopback(port), tls: None };
+        let mut server = Self::spawn(Program::Bare, command, endpoint, folder()?, core)?;
         server.await_status(&Request::new("/"), status)?;
         Ok(server)
     }
@@ -73,23 +79,23 @@ impl Server {
     fn spawn(
         program: Program,
         mut command: Command,
-        port: u16,
+        endpoint: Endpoint,
+        folder: TempDir,
         core: Option<usize>,
     ) -> Result<Self, Failure> {
-        let folder = TempDir::new().map_err(Failure::io("create a folder for logs"))?;
         let log = File::create(folder.path().join("log")).map_err(Failure::io("create a log file"))?;
         let log_too = log.try_clone().map_err(Failure::io("create a log file"))?;
         command.stdin(Stdio::null()).stdout(log).stderr(log_too);
         let child = spawn_on(core, &mut command)
             .map_err(Failure::io(format!("start {}", command.get_program().to_string_lossy())))?;
-        Ok(Self { program, child, port, folder })
+        Ok(Self { program, child, endpoint, folder })
     }
 
     /// Asks again and again until the status is the one wanted. Returns at once if the process ends.
     pub fn await_status(&mut self, request: &Request, status: u16) -> Result<(), Failure> {
         let start = Instant::now();
         while start.elapsed() < READY_MAX {
-            if probe::ask(self.address(), request).is_ok_and(|answer| answer.status == status) {
+            if probe::ask(&self.endpoint, request).is_ok_and(|answer| answer.status == status) {
                 return Ok(());
             }
             if !matches!(self.child.try_wait(), Ok(None)) {
@@ -104,8 +110,9 @@ impl Server {
         self.program
     }
 
-    pub fn address(&self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    /// Where and how it is asked.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     /// Run times of all threads so far.
@@ -137,6 +144,14 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn folder() -> Result<TempDir, Failure> {
+    TempDir::new().map_err(Failure::io("create a folder for logs"))
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
 /// A port that is free now. Someone else may take it before the server does; then the server ends

@@ -3,7 +3,7 @@
 //! A thread per connection, loopback only, HTTP as the edge speaks it: heads by `content-length`, no pipelining.
 
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ const FEATURES: &str =
 
 /// A running upstream. Its threads end with the process.
 pub struct Upstream {
-    port: u16,
+    address: SocketAddr,
     calls: Arc<Mutex<Vec<Call>>>,
 }
 
@@ -30,7 +30,7 @@ impl Upstream {
     /// Listens on a free loopback port; validation takes so long.
     pub fn start(takes: Duration) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let port = listener.local_addr()?.port();
+        let address = listener.local_addr()?;
         let calls = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&calls);
         thread::spawn(move || {
@@ -40,11 +40,11 @@ impl Upstream {
                 thread::spawn(move || _ = serve(stream, takes, &noted));
             }
         });
-        Ok(Self { port, calls })
+        Ok(Self { address, calls })
     }
 
-    pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The calls so far.
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn calls_are_answered_and_noted() {
         let upstream = Upstream::start(Duration::ZERO).expect("loopback has a free port");
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, upstream.port)).expect("it listens");
+        let mut stream = TcpStream::connect(upstream.address()).expect("it listens");
         let body = format!(r#"{{"tokens":["{TOKEN_CLIENT}","*:development.x"]}}"#);
         let length = body.len();
         write!(stream, "POST /edge/validate HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{body}")

@@ -94,6 +94,14 @@ impl Sock for UringSock {
         self.0.peer_addr().map(|address| address.ip()).map_err(into_io)
     }
 
+    fn reset_on_close(&self) -> io::Result<()> {
+        brink_sys::socket::reset_on_close(&self.0)
+    }
+
+    fn give_up_after(&self, limit: Duration) -> io::Result<()> {
+        brink_sys::socket::give_up_after(&self.0, limit)
+    }
+
     fn set_nodelay(&self) -> io::Result<()> {
         self.0.set_nodelay(true).map_err(into_io)
     }

@@ -26,6 +26,10 @@ pub trait Sock: Unpin + 'static {
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
     /// Address of the peer.
     fn peer(&self) -> io::Result<IpAddr>;
+    /// Closing will break the connection off: what the peer has not read is dropped.
+    fn reset_on_close(&self) -> io::Result<()>;
+    /// A peer that acknowledges nothing for so long is gone.
+    fn give_up_after(&self, limit: Duration) -> io::Result<()>;
     /// Small answers leave at once.
     fn set_nodelay(&self) -> io::Result<()>;
 }

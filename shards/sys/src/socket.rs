@@ -4,6 +4,7 @@ use std::{
     io::{self, IoSlice},
     net::TcpListener,
     os::fd::{AsRawFd, FromRawFd, IntoRawFd},
+    time::Duration,
 };
 
 /// Hands a bound, listening socket to the executor of this thread.
@@ -47,6 +48,41 @@ pub fn recv(socket: &impl AsRawFd, buffer: &mut [u8]) -> io::Result<usize> {
         libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT)
     };
     usize::try_from(received).map_err(|_| io::Error::last_os_error())
+}
+
+/// From now on closing the socket resets the connection and drops what the peer has not taken, instead of having the
+/// kernel send it for minutes (`SO_LINGER` with a time of zero).
+///
+/// # Errors
+/// As the kernel says for a descriptor that is not a socket.
+pub fn reset_on_close(socket: &impl AsRawFd) -> io::Result<()> {
+    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+    set_option(socket, libc::SOL_SOCKET, libc::SO_LINGER, &linger)
+}
+
+/// From now on a peer that acknowledges nothing of what was sent for so long, or takes nothing of what waits, is taken
+/// for gone (`TCP_USER_TIMEOUT`).
+///
+/// # Errors
+/// As the kernel says for what is not a TCP socket.
+pub fn give_up_after(socket: &impl AsRawFd, limit: Duration) -> io::Result<()> {
+    let limit_ms = libc::c_uint::try_from(limit.as_millis()).unwrap_or(libc::c_uint::MAX);
+    set_option(socket, libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT, &limit_ms)
+}
+
+fn set_option<T: Copy>(
+    socket: &impl AsRawFd,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: &T,
+) -> io::Result<()> {
+    let length = libc::socklen_t::try_from(size_of::<T>()).map_err(io::Error::other)?;
+    // SAFETY: pointer and length are those of one value, which outlives the call; the kernel only reads it, and refuses
+    // a length that is not the option's.
+    let set = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), level, name, std::ptr::from_ref(value).cast(), length)
+    };
+    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 #[cfg(test)]
@@ -93,6 +129,22 @@ mod tests {
         drop(theirs);
         assert_eq!(recv(&ours, &mut buffer).ok(), Some(2));
         assert_eq!(recv(&ours, &mut buffer).ok(), Some(0));
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "a test is no shard")]
+    fn a_connection_can_be_broken_off() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let mut theirs = std::net::TcpStream::connect(address).expect("it listens");
+        let (ours, _) = listener.accept().expect("it was asked");
+        assert!(give_up_after(&ours, Duration::from_secs(60)).is_ok());
+        assert!(reset_on_close(&ours).is_ok());
+        drop(ours);
+        let error = theirs.read(&mut [0]).err().map(|error| error.kind());
+        assert_eq!(error, Some(io::ErrorKind::ConnectionReset));
+        let not_tcp = pair().0;
+        assert!(give_up_after(&not_tcp, Duration::from_secs(60)).is_err());
     }
 
     #[test]

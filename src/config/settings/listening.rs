@@ -6,6 +6,28 @@ use ipnet::IpNet;
 
 use crate::config::secret::Secret;
 
+/// What the requests of a port are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Everything, but for what has a port of its own.
+    Api,
+    /// `/internal-backstage` and nothing else.
+    Backstage,
+    /// Redirects to HTTPS and nothing else.
+    Redirect,
+}
+
+/// A port to open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opening {
+    /// What for.
+    pub role: Role,
+    /// Where; port 0 is any that is free.
+    pub address: SocketAddr,
+    /// HTTPS rather than HTTP.
+    pub tls: bool,
+}
+
 /// HTTPS (cli.md 2.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerTls {

@@ -4,10 +4,7 @@ use std::fmt::Debug;
 
 use super::run;
 use crate::{
-    config::{
-        settings::{Backup, Config, Edge, Mode, Offline, Prepare, Probe},
-        unsupported,
-    },
+    config::settings::{Backup, Config, Edge, Mode, Offline, Opening, Prepare, Probe},
     tokens::token::Token,
 };
 
@@ -502,7 +499,8 @@ fn options_of_probes() {
             |c| probe(c).edge_url,
             "\"http://e\"",
         );
-        check(&format!("{command} --tls-enable --interface localhost"), &[], |c| unsupported(&c), "None");
+        let other = format!("{command} --tls-enable --interface localhost");
+        check(&other, &[], |c| c.tls.is_none(), "true");
     }
 }
 
@@ -575,16 +573,25 @@ fn pending_options_are_named_when_given() {
 }
 
 #[test]
-fn what_would_do_harm_in_silence_is_unsupported() {
-    let says = |c: Config| unsupported(&c);
-    check(
-        &format!("{EDGE} --tls-server-config f"),
-        &[],
-        says,
-        r#"Some("--tls-enable (TLS_ENABLE) is not built in yet")"#,
+fn ports_follow_from_tls_and_the_backstage() {
+    let says = |line: &str, expected: &[&str]| {
+        let opened = |c: Config| {
+            let text = |one: &Opening| {
+                format!("{:?} {} {}", one.role, one.address, if one.tls { "https" } else { "http" })
+            };
+            c.openings().iter().map(text).collect::<Vec<_>>()
+        };
+        assert_eq!(opened(config(&format!("{EDGE} {line}"), &[])), expected, "{line}");
+    };
+    says("", &["Api [::]:3063 http"]);
+    says("--tls-server-port 1 --redirect-http-to-https", &["Api [::]:3063 http"]);
+    says("--tls-server-config f", &["Api [::]:3043 https"]);
+    says("--port 80 --backstage-port 81", &["Api [::]:80 http", "Backstage [::]:81 http"]);
+    says(
+        "-i 127.0.0.1 --tls-enable --tls-server-cert c --tls-server-key k --backstage-port 81 --tls-server-port 443 \
+         --redirect-http-to-https --port 80",
+        &["Api 127.0.0.1:443 https", "Backstage 127.0.0.1:81 https", "Redirect 127.0.0.1:80 http"],
     );
-    check("offline prepare -u http://u -t a:b.c", &[], says, "None");
-    check(&format!("{EDGE} --streaming --backup-folder f"), &[], says, "None");
 }
 
 #[test]

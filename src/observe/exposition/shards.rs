@@ -15,7 +15,7 @@ struct Shown {
     of: fn(&Stats) -> &Counter,
 }
 
-const SHOWN: [Shown; 9] = [
+const SHOWN: [Shown; 12] = [
     counter("brink_accept_errors_total", "Connections that could not be accepted", |stats| {
         &stats.accept_errors
     }),
@@ -36,6 +36,15 @@ const SHOWN: [Shown; 9] = [
     }),
     counter("brink_requests_total", "Requests answered, refused ones included", |stats| &stats.requests),
     counter("brink_snapshots_applied_total", "Published states taken over", |stats| &stats.applied),
+    counter("brink_tls_handshakes_failed_total", "TLS connections ended by an alert", |stats| {
+        &stats.tls_failed
+    }),
+    counter("brink_tls_handshakes_full_total", "TLS handshakes with certificate and key", |stats| {
+        &stats.tls_full
+    }),
+    counter("brink_tls_handshakes_resumed_total", "TLS handshakes that resumed a session", |stats| {
+        &stats.tls_resumed
+    }),
 ];
 
 const fn counter(name: &'static str, help: &'static str, of: fn(&Stats) -> &Counter) -> Shown {

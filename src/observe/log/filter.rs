@@ -2,14 +2,18 @@
 //!
 //! A filter that is not understood never stops the program: the parts that are understood count, and if
 //! there are none the default does. HTTP clients only warn, whatever the filter says: their debug lines hold
-//! whole heads, with our keys in them, and upstream may have put our tokens into one.
+//! whole heads, with our keys in them, and upstream may have put our tokens into one. The TLS library warns of what its
+//! peers do, and any stranger could fill the log with that: it is heard only by those who name it.
 
 use tracing_subscriber::{EnvFilter, filter::Directive};
 
 /// Our own lines at info. Libraries only warn: at info they add nothing an operator needs.
-const DEFAULT: &str = "info,rustls=warn,glommio=warn";
+const DEFAULT: &str = "info,rustls=error,glommio=warn";
 /// The HTTP clients, which say no more than warnings. A target stands for all that begin with it.
 const CLIENTS: [&str; 5] = ["h2", "hyper", "tonic", "tower", "ureq"];
+/// The TLS library, and its lines that tell of a fault of ours.
+const TLS: &str = "rustls";
+const TLS_ONLY_FAILS: &str = "rustls=error";
 const ALIAS: &str = "unleash_edge";
 const OURS: &str = "brink";
 
@@ -22,6 +26,9 @@ pub fn parse(text: Option<&str>) -> (EnvFilter, Vec<String>) {
             Ok(directive) if !reaches_clients(part) => directives.push(directive),
             _ => refused.push(part.to_owned()),
         }
+    }
+    if !directives.is_empty() && !parts(text.unwrap_or_default()).any(|part| part.starts_with(TLS)) {
+        directives.extend(TLS_ONLY_FAILS.parse());
     }
     // Starts from a filter without directives of its own; an empty text would mean "error".
     let base = EnvFilter::new(if directives.is_empty() { DEFAULT } else { "off" });
@@ -77,29 +84,34 @@ mod tests {
         check(None, DEFAULT, &[]);
         check(Some(""), DEFAULT, &[]);
         check(Some(" , "), DEFAULT, &[]);
-        check(Some("debug"), "debug", &[]);
-        check(Some("off"), "off", &[]);
-        check(Some("warn,unleash_edge=debug"), "warn,brink=debug", &[]);
-        check(Some("warn,unleash_edge_http::server=trace"), "warn,brink=trace", &[]);
-        check(Some("warn,unleash_edges=trace"), "warn,unleash_edges=trace", &[]);
-        check(Some("warn,brink::serve=trace"), "warn,brink::serve=trace", &[]);
+        check(Some("debug"), "debug,rustls=error", &[]);
+        check(Some("off"), "off,rustls=error", &[]);
+        check(Some("warn,unleash_edge=debug"), "warn,brink=debug,rustls=error", &[]);
+        check(Some("warn,unleash_edge_http::server=trace"), "warn,brink=trace,rustls=error", &[]);
+        check(Some("warn,unleash_edges=trace"), "warn,unleash_edges=trace,rustls=error", &[]);
+        check(Some("warn,brink::serve=trace"), "warn,brink::serve=trace,rustls=error", &[]);
+        check(Some("warn,rustls::server=debug"), "warn,rustls::server=debug", &[]);
     }
 
     #[test]
     fn parts_that_are_not_understood_are_named_and_dropped() {
-        check(Some("warn,brink=loud"), "warn", &["brink=loud"]);
+        check(Some("warn,brink=loud"), "warn,rustls=error", &["brink=loud"]);
         check(Some("=,brink=loud"), DEFAULT, &["=", "brink=loud"]);
     }
 
     #[test]
     fn the_http_client_cannot_be_made_to_print_heads() {
-        check(Some("trace"), "trace", &[]);
-        check(Some("warn,ureq=trace,ureq::run=debug"), "warn", &["ureq=trace", "ureq::run=debug"]);
+        check(Some("trace"), "trace,rustls=error", &[]);
+        check(
+            Some("warn,ureq=trace,ureq::run=debug"),
+            "warn,rustls=error",
+            &["ureq=trace", "ureq::run=debug"],
+        );
         check(Some("ureq_proto=trace"), DEFAULT, &["ureq_proto=trace"]);
-        check(Some("info,[send{id=1}]=trace"), "info", &["[send{id=1}]=trace"]);
+        check(Some("info,[send{id=1}]=trace"), "info,rustls=error", &["[send{id=1}]=trace"]);
         check(
             Some("info,hyper_util=trace,h2::codec=debug"),
-            "info",
+            "info,rustls=error",
             &["hyper_util=trace", "h2::codec=debug"],
         );
     }
