@@ -36,6 +36,7 @@ const ALWAYS: &[&str] = &[
     "brink_requests_total{shard} counter",
     "brink_shards_unmeasured{} gauge",
     "brink_snapshots_applied_total{shard} counter",
+    "brink_streams_slow_total{shard} counter",
     "brink_tls_handshakes_failed_total{shard} counter",
     "brink_tls_handshakes_full_total{shard} counter",
     "brink_tls_handshakes_resumed_total{shard} counter",
@@ -193,7 +194,7 @@ fn meter(requests: usize) -> Meter {
         ask(&mut meter, Endpoint::Proxy(Evaluation::Enabled), Verb::Post, 200);
     }
     meter.applied(Duration::from_micros(300));
-    meter.stream_opened();
+    meter.streams(1, 1);
     meter
 }
 
