@@ -14,6 +14,7 @@ pub mod bootstrap;
 pub mod catalog;
 pub mod changes;
 pub mod compress;
+pub mod delta;
 pub mod environment;
 pub mod error;
 pub mod etag;
