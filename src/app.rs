@@ -3,6 +3,7 @@
 //! The order matters: signals are blocked before any thread exists; what can fail by configuration fails before
 //! the port opens; the port opens before anything is asked of upstream.
 
+mod deltas;
 mod edge;
 mod offline;
 mod open;
@@ -98,10 +99,6 @@ fn prepared(config: &Config, serve: impl FnOnce(Prepared) -> Result<(), Failed>)
         }
         _ => None,
     };
-    if !config.pending.is_empty() {
-        let options = config.pending.join(", ");
-        tracing::warn!(options, "These options are accepted and have no effect yet");
-    }
     for notice in &config.notices {
         tracing::warn!("{notice}");
     }

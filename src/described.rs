@@ -41,4 +41,8 @@ pub struct Refresh {
     pub revision_id: Option<u64>,
     /// Failures in a row.
     pub failures: u32,
+    /// How features are kept fresh: `polling`, `delta` or `streaming`.
+    pub mode: &'static str,
+    /// Whether the stream is open, where there is to be one.
+    pub stream_up: Option<bool>,
 }

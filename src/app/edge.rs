@@ -6,7 +6,7 @@ use brink_shards::cpu;
 use crossbeam_channel::bounded;
 
 use super::{
-    Failed, Prepared, new_registry,
+    Failed, Prepared, deltas, new_registry,
     open::{Serving, open},
     show::{export_measurements, exposition, gatherer, identity, watch_length, watch_panics, watch_queues},
     stop::{Keepers, until_stopped},
@@ -46,6 +46,7 @@ pub(super) fn serve(config: &Config, settings: &settings::Edge, mut ready: Prepa
     let bootstrap = settings.bootstrap_file.as_deref().map(bootstrap).transpose()?;
     let store = settings.backup.as_ref().map(persist::open).transpose()?;
     warn_about(&client, settings);
+    deltas::check(&client, settings).map_err(Failed::Start)?;
     // It reads while the port opens.
     let (persist, restore) = match store {
         Some(store) => {
@@ -89,6 +90,8 @@ pub(super) fn serve(config: &Config, settings: &settings::Edge, mut ready: Prepa
     let setup = sync::Setup {
         registry,
         interval: settings.features_refresh_interval,
+        fetching: settings.fetching,
+        repairs: settings.repairs_by_polling,
         client,
         requests_tokens,
         broadcast: pool.broadcast().clone(),

@@ -2,6 +2,7 @@
 
 mod accepted;
 mod rejected;
+mod scopes;
 
 use std::{collections::HashMap, ffi::OsString};
 

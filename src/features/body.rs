@@ -10,6 +10,7 @@ use super::fragment::Fragment;
 use super::json::push_text;
 use crate::tokens::scope::Projects;
 use std::io::Write;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Which part of an environment a body shows, and what its `query` says.
@@ -20,6 +21,15 @@ pub(super) struct Selection<'s> {
     pub(super) projects: &'s Projects,
     /// `namePrefix`; an empty one matches all but is echoed.
     pub(super) prefix: Option<&'s str>,
+}
+
+/// Where the lists stand in a body, brackets included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lists {
+    /// The features.
+    pub features: Range<usize>,
+    /// The segments; empty if the body has none.
+    pub segments: Range<usize>,
 }
 
 /// Everything an environment holds, features without a project included: for the backup and for
@@ -41,16 +51,24 @@ pub(super) fn is_visible(projects: &Projects, feature: &Fragment) -> bool {
 
 impl Selection<'_> {
     /// Appends the body a client gets.
-    pub(super) fn write_visible(&self, out: &mut Vec<u8>) {
+    pub(super) fn write_visible(&self, out: &mut Vec<u8>) -> Lists {
         let features = self.environment.starting_with(self.prefix.unwrap_or_default());
-        self.write(features, |feature| is_visible(self.projects, feature), out);
+        self.write(features, |feature| is_visible(self.projects, feature), out)
     }
 
-    fn write(&self, features: &[Arc<Fragment>], is_shown: impl Fn(&Fragment) -> bool, out: &mut Vec<u8>) {
+    fn write(
+        &self,
+        features: &[Arc<Fragment>],
+        is_shown: impl Fn(&Fragment) -> bool,
+        out: &mut Vec<u8>,
+    ) -> Lists {
+        let start = out.len();
         let mut marks = SegmentMarks::new(self.environment);
         out.extend_from_slice(b"{\"version\":");
         push_number(out, self.environment.version);
-        out.extend_from_slice(b",\"features\":[");
+        out.extend_from_slice(b",\"features\":");
+        let features_start = out.len();
+        out.push(b'[');
         let mut separator = Separator::default();
         for feature in features.iter().filter(|feature| is_shown(feature)) {
             separator.push(out);
@@ -58,20 +76,24 @@ impl Selection<'_> {
             marks.mark(&feature.segments);
         }
         out.push(b']');
-        self.write_segments(&mut marks, out);
+        let features = features_start - start..out.len() - start;
+        let segments = self.write_segments(&mut marks, start, out);
         self.write_query(out);
         if let Some(meta) = &self.environment.meta {
             out.extend_from_slice(b",\"meta\":");
             out.extend_from_slice(meta.json.as_bytes());
         }
         out.push(b'}');
+        Lists { features, segments }
     }
 
-    fn write_segments(&self, marks: &mut SegmentMarks<'_>, out: &mut Vec<u8>) {
+    fn write_segments(&self, marks: &mut SegmentMarks<'_>, start: usize, out: &mut Vec<u8>) -> Range<usize> {
         if marks.is_empty() {
-            return;
+            return 0..0;
         }
-        out.extend_from_slice(b",\"segments\":[");
+        out.extend_from_slice(b",\"segments\":");
+        let segments_start = out.len();
+        out.push(b'[');
         let mut separator = Separator::default();
         for (position, segment) in self.environment.segments.iter().enumerate() {
             if marks.has(position) {
@@ -80,6 +102,7 @@ impl Selection<'_> {
             }
         }
         out.push(b']');
+        segments_start - start..out.len() - start
     }
 
     fn write_query(&self, out: &mut Vec<u8>) {
@@ -135,7 +158,7 @@ const INLINE_SEGMENTS_MAX: usize = 1024;
 const WORD_BITS: usize = u64::BITS as usize;
 
 /// Which segments of an environment are referred to: one bit each.
-struct SegmentMarks<'e> {
+pub(super) struct SegmentMarks<'e> {
     environment: &'e EnvironmentData,
     inline: [u64; INLINE_SEGMENTS_MAX / WORD_BITS],
     /// Used instead of `inline` if that is too small.
@@ -143,14 +166,14 @@ struct SegmentMarks<'e> {
 }
 
 impl<'e> SegmentMarks<'e> {
-    fn new(environment: &'e EnvironmentData) -> Self {
+    pub(super) fn new(environment: &'e EnvironmentData) -> Self {
         let words = environment.segments.len().div_ceil(WORD_BITS);
         let inline = [0; INLINE_SEGMENTS_MAX / WORD_BITS];
         let spilled = if words > inline.len() { vec![0; words] } else { Vec::new() };
         Self { environment, inline, spilled }
     }
 
-    fn mark(&mut self, ids: &[i64]) {
+    pub(super) fn mark(&mut self, ids: &[i64]) {
         for &id in ids {
             let Some(position) = self.environment.segment_position(id) else { continue };
             if let Some(word) = self.words().get_mut(position / WORD_BITS) {
@@ -159,7 +182,7 @@ impl<'e> SegmentMarks<'e> {
         }
     }
 
-    fn has(&mut self, position: usize) -> bool {
+    pub(super) fn has(&mut self, position: usize) -> bool {
         let bit = 1 << (position % WORD_BITS);
         self.words().get(position / WORD_BITS).is_some_and(|word| word & bit != 0)
     }

@@ -6,6 +6,7 @@
 
 use super::environment::EnvironmentData;
 use super::fragment::{Fragment, SegmentFragment};
+use super::lineage::Lineage;
 use super::merge::{merge_features, merge_segments};
 use super::model::Document;
 use super::warning::{Warning, Warnings};
@@ -22,7 +23,8 @@ pub struct Catalog {
 /// What a document did.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Applied {
-    /// Whether anything is served differently now; also true for the first document of an environment.
+    /// Whether anything is served differently now, if only under another revision; also true for the first document of an
+    /// environment.
     pub changed: bool,
     /// Features of the environment before.
     pub before: usize,
@@ -42,7 +44,10 @@ impl Catalog {
         note_foreign(projects, &document, &mut warnings);
         let merged = merge(environment, previous.map(|previous| &**previous), projects, document);
         let after = merged.features.len();
-        let changed = previous.is_none_or(|previous| !previous.has_same_content(&merged));
+        let is_same = |previous: &Arc<EnvironmentData>| {
+            previous.has_same_content(&merged) && previous.lineage == merged.lineage
+        };
+        let changed = !previous.is_some_and(is_same);
         if changed {
             self.environments.insert(Arc::clone(environment), Arc::new(merged));
         }
@@ -57,8 +62,11 @@ impl Catalog {
         older: Document,
         is_open: impl Fn(&str) -> bool,
     ) -> Applied {
+        let revision = older.meta.as_ref().and_then(|meta| meta.revision_id);
         let Some(current) = self.environments.get(environment).map(Arc::clone) else {
-            return self.apply(environment, &Projects::All, older);
+            let applied = self.apply(environment, &Projects::All, older);
+            self.trace(environment, |_| Lineage::default().after_older(revision));
+            return applied;
         };
         let before = current.features.len();
         let missing = older
@@ -71,11 +79,12 @@ impl Catalog {
         if changed {
             let segments = merge_segments(&older.segments, current.segments.to_vec(), &features);
             self.replace(&current, features, segments);
+            self.trace(environment, |lineage| lineage.after_older(revision));
         }
         Applied { changed, before, after, warnings: older.warnings }
     }
 
-    /// Drops the features of projects that are not to be kept; true if there were any.
+    /// Upstream has answered for all projects that are to be kept: drops the features of others; true if there were any.
     pub fn keep(&mut self, environment: &str, is_kept: impl Fn(&str) -> bool) -> bool {
         let Some(current) = self.environments.get(environment).map(Arc::clone) else { return false };
         let kept = current.features.iter().filter(|feature| is_kept(feature.project_or_default()));
@@ -85,7 +94,15 @@ impl Catalog {
             let segments = merge_segments(&current.segments, Vec::new(), &features);
             self.replace(&current, features, segments);
         }
+        self.trace(environment, Lineage::without_older);
         changed
+    }
+
+    fn trace(&mut self, environment: &str, next: impl Fn(&Lineage) -> Lineage) {
+        if let Some(current) = self.environments.get_mut(environment) {
+            let lineage = next(&current.lineage);
+            *current = Arc::new(EnvironmentData { lineage, ..(**current).clone() });
+        }
     }
 
     fn replace(
@@ -125,12 +142,16 @@ fn merge(
     let old_segments = previous.map_or(&[][..], |previous| &previous.segments);
     let features = merge_features(old_features, document.features, projects);
     let segments = merge_segments(old_segments, document.segments, &features);
+    let revision = document.meta.as_ref().and_then(|meta| meta.revision_id);
+    let nothing = Lineage::default();
+    let lineage = previous.map_or(&nothing, |previous| &previous.lineage).after_answer(projects, revision);
     EnvironmentData {
         name: Arc::clone(environment),
         version: document.version.max(previous.map_or(0, |previous| previous.version)),
         features: features.into(),
         segments: segments.into(),
         meta: document.meta.or_else(|| previous.and_then(|previous| previous.meta.clone())),
+        lineage,
     }
 }
 

@@ -4,6 +4,7 @@
 //! that a name is found and a prefix is cut out by binary search.
 
 use super::fragment::{Fragment, MetaFragment, SegmentFragment};
+use super::lineage::Lineage;
 use std::sync::Arc;
 
 /// All data of one environment.
@@ -19,12 +20,21 @@ pub struct EnvironmentData {
     pub segments: Arc<[Arc<SegmentFragment>]>,
     /// `meta` of the newest document that had one.
     pub meta: Option<Arc<MetaFragment>>,
+    /// Which answers of upstream it was merged of.
+    pub lineage: Lineage,
 }
 
 impl EnvironmentData {
     /// An environment before its first document.
     pub fn empty(name: Arc<str>) -> Self {
-        Self { name, version: 0, features: Arc::default(), segments: Arc::default(), meta: None }
+        Self {
+            name,
+            version: 0,
+            features: Arc::default(),
+            segments: Arc::default(),
+            meta: None,
+            lineage: Lineage::default(),
+        }
     }
 
     /// The feature of this name, whatever its project.

@@ -93,6 +93,11 @@ pub struct MetaFragment {
 }
 
 impl MetaFragment {
+    /// One that says nothing else.
+    pub(super) fn of_revision(revision: u64) -> Self {
+        Self { json: format!("{{\"revisionId\":{revision}}}").into(), revision_id: Some(revision) }
+    }
+
     pub(super) fn parse(raw: &str) -> Result<Self, DocumentError> {
         let json = normalise(&shape::META, raw, &Path::Root("meta"), OUTSIDE_META)?;
         let facts: MetaFacts = serde_json::from_str(&json)?;

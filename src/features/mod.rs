@@ -12,11 +12,14 @@
 pub mod body;
 pub mod bootstrap;
 pub mod catalog;
+pub mod changes;
 pub mod compress;
+pub mod delta;
 pub mod environment;
 pub mod error;
 pub mod etag;
 pub mod fragment;
+pub mod lineage;
 pub mod model;
 pub mod parse;
 pub mod view;

@@ -18,3 +18,10 @@ pub struct Document {
     /// What was odd about it.
     pub warnings: Warnings,
 }
+
+impl Document {
+    /// `meta.revisionId`
+    pub fn revision(&self) -> Option<u64> {
+        self.meta.as_ref()?.revision_id
+    }
+}

@@ -55,7 +55,7 @@ fn read_wire(text: &str) -> Result<Wire<'_>, DocumentError> {
     Err(DocumentError::Shape { path, expected: "object", found })
 }
 
-fn read_features(
+pub(super) fn read_features(
     raws: &[&RawValue],
     known: &EnvironmentData,
     warnings: &mut Warnings,
@@ -69,7 +69,7 @@ fn read_features(
     Ok(features)
 }
 
-fn read_segments(
+pub(super) fn read_segments(
     raws: &[&RawValue],
     known: &EnvironmentData,
     warnings: &mut Warnings,
@@ -117,7 +117,12 @@ fn keep_last_of_each<T>(
     });
 }
 
-fn note_oddities(features: &[Arc<Fragment>], segments: &[Arc<SegmentFragment>], warnings: &mut Warnings) {
+/// `segments` is sorted by id.
+pub(super) fn note_oddities(
+    features: &[Arc<Fragment>],
+    segments: &[Arc<SegmentFragment>],
+    warnings: &mut Warnings,
+) {
     for feature in features {
         if feature.project.is_none() {
             warnings.note(|| Warning::NoProject { feature: feature.name.clone() });

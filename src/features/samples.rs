@@ -1,6 +1,7 @@
 //! Documents for tests: short to write by hand, and generated ones for properties.
 
 use super::environment::EnvironmentData;
+use super::lineage::Lineage;
 use super::model::Document;
 use super::parse::parse_document;
 use crate::tokens::scope::{Projects, Scope};
@@ -21,12 +22,14 @@ pub(super) fn document(text: &str) -> Document {
 /// The environment made of one document, segments without references included.
 pub(super) fn environment(text: &str) -> Arc<EnvironmentData> {
     let document = document(text);
+    let revision = document.meta.as_ref().and_then(|meta| meta.revision_id);
     Arc::new(EnvironmentData {
         name: Arc::from("development"),
         version: document.version,
         features: document.features.into(),
         segments: document.segments.into(),
         meta: document.meta,
+        lineage: Lineage::default().after_answer(&Projects::All, revision),
     })
 }
 

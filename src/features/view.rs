@@ -5,12 +5,14 @@
 //! ([`ScopeView::with_compressed`]). If the body came out as before, the new view shares body, tag and
 //! compressed forms with the previous one and only refers to the new environment.
 
-use super::body::{Selection, is_visible};
+use super::body::{Lists, Selection, is_visible};
+use super::changes::{History, Step};
 use super::compress::Coding;
 use super::environment::EnvironmentData;
 use super::etag::Etag;
 use super::fragment::Fragment;
 use crate::tokens::scope::Scope;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Room for the keys and the query around the fragments.
@@ -33,6 +35,10 @@ pub struct ScopeView {
     pub br: Option<Arc<[u8]>>,
     /// The body as zstd; as above.
     pub zstd: Option<Arc<[u8]>>,
+    /// Where the lists stand in the body.
+    pub lists: Lists,
+    /// How the scope got here.
+    pub history: Arc<History>,
     /// Features of the environment that have no project and so are in no client list: worth a warning.
     pub without_project: usize,
 }
@@ -49,15 +55,29 @@ pub fn assemble(
     }
     let without_project = environment.features.iter().filter(|feature| feature.project.is_none()).count();
     let mut body = Vec::with_capacity(body_bytes_max(environment, scope));
-    select(environment, scope, None).write_visible(&mut body);
+    let lists = select(environment, scope, None).write_visible(&mut body);
+    let etag = Etag::of(&body);
+    let history = Arc::new(match previous {
+        Some(previous) => previous.history.after(&Step {
+            before: &previous.environment,
+            after: environment,
+            projects: &scope.projects,
+            etag: &etag,
+            body_bytes: body.len(),
+        }),
+        None => History::begin(environment, &scope.projects, &etag),
+    });
     Arc::new(match previous.filter(|previous| *previous.identity == *body) {
         Some(previous) => {
-            ScopeView { environment: Arc::clone(environment), without_project, ..(**previous).clone() }
+            let environment = Arc::clone(environment);
+            ScopeView { environment, without_project, history, ..(**previous).clone() }
         }
         None => ScopeView {
             environment: Arc::clone(environment),
             scope: scope.clone(),
-            etag: Etag::of(&body),
+            etag,
+            lists,
+            history,
             identity: body.into(),
             gzip: None,
             br: None,
@@ -92,6 +112,27 @@ impl ScopeView {
         let start = out.len();
         select(&self.environment, &self.scope, Some(prefix)).write_visible(out);
         Etag::of(out.get(start..).unwrap_or_default())
+    }
+
+    /// Where the features with such names stand in the body, without brackets. Costs a look at each feature, unless
+    /// the prefix is empty.
+    pub(super) fn place_of(&self, prefix: &str) -> Range<usize> {
+        let (start, end) = (self.lists.features.start + 1, self.lists.features.end - 1);
+        if prefix.is_empty() {
+            return start..end;
+        }
+        // Each with the comma behind it; the last of all has none.
+        let bytes = |features: &[Arc<Fragment>]| {
+            let shown = features.iter().filter(|feature| is_visible(&self.scope.projects, feature));
+            shown.map(|feature| feature.json.len() + 1).sum::<usize>()
+        };
+        let run = self.environment.starting_with(prefix);
+        let before = self.environment.features.partition_point(|feature| *feature.name < *prefix);
+        let start = start + bytes(self.environment.features.get(..before).unwrap_or_default());
+        match bytes(run) {
+            0 => start.min(end)..start.min(end),
+            length => start..start + length - 1,
+        }
     }
 
     /// The feature of this name if the scope sees it (http-api.md 10.2).

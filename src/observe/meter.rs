@@ -169,15 +169,9 @@ impl Meter {
         self.figures.applied.record(delay);
     }
 
-    /// A stream begins.
-    pub fn stream_opened(&mut self) {
-        self.figures.streams_open += 1;
-        self.figures.streams_made += 1;
-    }
-
-    /// A stream has ended.
-    pub fn stream_closed(&mut self) {
-        self.figures.streams_open = self.figures.streams_open.saturating_sub(1);
+    /// So many streams are open, of so many that were opened so far.
+    pub fn streams(&mut self, open: u64, made: u64) {
+        (self.figures.streams_open, self.figures.streams_made) = (open, made);
     }
 
     /// The numbers so far.

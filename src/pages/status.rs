@@ -65,6 +65,10 @@ struct Environment<'d> {
     features: usize,
     segments: usize,
     revision: Option<u64>,
+    /// How it is kept fresh; nothing if no token fetches it.
+    mode: Option<&'static str>,
+    /// Whether all its streams are open, where there are to be some.
+    stream: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -135,11 +139,18 @@ const COUNTERS: [(&str, &str); 10] = [
 ];
 
 fn environments(described: &Described) -> Vec<Environment<'_>> {
-    let rows = described.environments.iter().map(|environment| Environment {
-        name: &environment.name,
-        features: environment.features.len(),
-        segments: environment.segments.len(),
-        revision: environment.meta.as_ref().and_then(|meta| meta.revision_id),
+    let rows = described.environments.iter().map(|environment| {
+        let is_ours = |one: &&Refresh| one.token.environment.as_deref() == Some(&*environment.name);
+        let ours: Vec<&Refresh> = described.refreshes.iter().filter(is_ours).collect();
+        let streams: Vec<bool> = ours.iter().filter_map(|one| one.stream_up).collect();
+        Environment {
+            name: &environment.name,
+            features: environment.features.len(),
+            segments: environment.segments.len(),
+            revision: environment.meta.as_ref().and_then(|meta| meta.revision_id),
+            mode: ours.first().map(|one| one.mode),
+            stream: (!streams.is_empty()).then(|| streams.iter().all(|up| *up)),
+        }
     });
     rows.collect()
 }

@@ -84,6 +84,8 @@ mod tests {
                 features: Some(4),
                 revision_id: None,
                 failures: 3,
+                mode: "polling",
+                stream_up: None,
             }],
             environments: Vec::new(),
             ready: true,

@@ -182,7 +182,7 @@ fn offered(serving: &Serving) -> Offered {
 }
 
 /// The parameter, which may stand there once. All others are ignored.
-fn name_prefix(query: &str) -> Result<Option<String>, Failure> {
+pub(super) fn name_prefix(query: &str) -> Result<Option<String>, Failure> {
     let mut found = None;
     for parameter in Query::new(query) {
         let (key, value) = parameter.map_err(|_| NOT_UTF8)?;

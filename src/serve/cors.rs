@@ -3,10 +3,38 @@
 //! Advisory only: a request of a foreign origin is served, without the header that would let its browser
 //! read the answer.
 
-use brink_shards::{Body, Call, Outcome, Reply, Request};
+use brink_shards::{Body, Call, Outcome, Reply, Request, StreamReply};
 
 use super::route::Route;
 use crate::{config::settings, messages::Verdict};
+
+/// An answer that takes headers: one with an end, or a stream.
+pub trait Headed: Sized {
+    /// Adds one.
+    fn header(self, name: &str, value: &[u8]) -> Self;
+    /// Adds lines written beforehand.
+    fn lines(self, lines: &[u8]) -> Self;
+}
+
+impl Headed for Reply<'_> {
+    fn header(self, name: &str, value: &[u8]) -> Self {
+        self.header(name, value)
+    }
+
+    fn lines(self, lines: &[u8]) -> Self {
+        self.lines(lines)
+    }
+}
+
+impl Headed for StreamReply<'_> {
+    fn header(self, name: &str, value: &[u8]) -> Self {
+        self.header(name, value)
+    }
+
+    fn lines(self, lines: &[u8]) -> Self {
+        self.lines(lines)
+    }
+}
 
 /// The prepared headers.
 #[derive(Debug)]
@@ -47,7 +75,7 @@ impl Cors {
     }
 
     /// Adds the headers of any answer.
-    pub fn add<'c>(&self, request: &Request<'_>, reply: Reply<'c>) -> Reply<'c> {
+    pub fn add<R: Headed>(&self, request: &Request<'_>, reply: R) -> R {
         let reply = reply.lines(&self.common);
         match (&self.origins, request.head.known.origin) {
             (Some(allowed), Some(origin)) if allowed.iter().any(|one| one.as_bytes() == origin) => {

@@ -79,7 +79,7 @@ mod tests {
         let spec = oas3::from_json(&text).expect("OpenAPI");
         assert_eq!(spec.openapi, "3.1.0");
         assert_eq!(spec.info.title, "Unleash Edge");
-        assert_eq!(spec.operations().count(), 14);
+        assert_eq!(spec.operations().count(), 16);
         assert!(spec.servers.is_empty());
         for (path, method, operation) in spec.operations() {
             assert_eq!(operation.tags.len(), 1, "{method} {path}");

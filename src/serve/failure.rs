@@ -17,6 +17,8 @@ const CHALLENGE: &[u8] = b"www-authenticate: Basic realm=\"backstage\", charset=
     www-authenticate: Bearer\r\n";
 /// SDKs try again after a 503; some stop for good after a 401 or 403. So doubt is always a 503.
 const RETRY: &[u8] = b"retry-after: 1\r\n";
+/// Streams seldom end, so there is no use in coming back at once.
+const RETRY_LATER: &[u8] = b"retry-after: 60\r\n";
 
 /// Why a request is not answered as asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +58,7 @@ pub enum Failure {
     },
     /// The data of the token's scope is not decided yet. 503, empty.
     Loading,
-    /// A document cannot be made now. 503, empty.
+    /// A document cannot be made now, or no stream be opened since the process stops. 503, empty.
     Busy,
     /// No verdict about the token can be had now. 503 with JSON.
     NoVerdict {
@@ -65,6 +67,8 @@ pub enum Failure {
     },
     /// A redirect without a usable host to lead to. 400 with a text.
     NoHost,
+    /// As many streams as there may be are open. 429, empty; SDKs then poll.
+    TooManyStreams,
     /// The readiness probe says no. 503 with JSON.
     NotReady,
 }
@@ -119,6 +123,7 @@ impl Failure {
                 reply.lines(JSON).send(Body::Bytes(&no_environment(replica.describe(scope))))
             }
             Self::Loading | Self::Busy => reply.lines(RETRY).send(Body::Empty),
+            Self::TooManyStreams => reply.lines(RETRY_LATER).send(Body::Empty),
             Self::NoVerdict { status } => {
                 reply.lines(RETRY).lines(JSON).send(Body::Bytes(explanation(status).as_bytes()))
             }
@@ -139,6 +144,7 @@ impl Failure {
             Self::NotJsonType => 415,
             Self::BodyOfWrongShape(_) => 422,
             Self::BodyTooLarge => 413,
+            Self::TooManyStreams => 429,
             Self::NoEnvironment { .. } => 511,
             Self::Loading | Self::Busy | Self::NoVerdict { .. } | Self::NotReady => 503,
         }

@@ -75,5 +75,20 @@ pub const CALLS_BURST: u64 = 40;
 /// take about 2 ms.
 pub const TOKENS_PER_CALL_MAX: usize = 4_096;
 
+/// Streams of one shard: 3 kB each, connection and all.
+pub const STREAMS_MAX: usize = 50_000;
+
+/// Streams of one shard with the same token: whoever floods us with streams leaves room for the rest.
+pub const STREAMS_PER_TOKEN_MAX: usize = 40_000;
+
+/// A stream hears from us at least this often: half the read timeout of the Python SDK, which is the period of Unleash
+/// Edge 20.4 and too close to it.
+pub const KEEP_ALIVE_MS: u64 = 15_000;
+
+/// Parts into which streams are divided to be kept alive, one after the other: as many as there are ticks.
+pub const KEEP_ALIVE_PHASES: usize = 30;
+
+const _: () = assert!(STREAMS_PER_TOKEN_MAX < STREAMS_MAX);
+const _: () = assert!(KEEP_ALIVE_MS.is_multiple_of(KEEP_ALIVE_PHASES as u64));
 const _: () = assert!(STRANGERS_MAX >= ASKS_MAX);
 const _: () = assert!(TOKENS_PER_CALL_MAX >= BATCH_TOKENS_MAX, "what brink itself sends fits");

@@ -34,8 +34,11 @@ impl Edge {
     }
 
     /// Gives a copy of all numbers away.
-    pub(super) fn show_figures(&self, answers: &Sender<Measured>) {
+    pub(super) fn show_figures(&mut self, answers: &Sender<Measured>) {
         if let Some(seat) = self.seat {
+            let streams = self.streams.get_mut();
+            streams.forget_gone();
+            self.meter.streams(streams.open(), streams.opened());
             let figures = Box::new(self.meter.figures().clone());
             // Nobody waits any more, or this shard was asked twice: the next copy has the same and more.
             let _ = answers.try_send(Measured { shard: seat.shard, figures });
@@ -55,6 +58,8 @@ pub(super) fn endpoint(route: &Route<'_>, below_base: &str) -> Option<Endpoint> 
     match route {
         Route::Features => Some(Endpoint::Features),
         Route::Feature(_) => Some(Endpoint::Feature),
+        Route::Delta => Some(Endpoint::Delta),
+        Route::Streaming => Some(Endpoint::Streaming),
         Route::Metrics(Api::Client) => Some(Endpoint::Metrics),
         Route::Register(Api::Client) => Some(Endpoint::Register),
         Route::MetricsBulk => Some(Endpoint::MetricsBulk),

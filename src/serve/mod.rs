@@ -12,6 +12,7 @@ mod backstage;
 mod client;
 mod client_ip;
 mod cors;
+mod delta;
 mod desk;
 mod docs;
 mod evaluator;
@@ -32,6 +33,8 @@ mod refusals;
 mod replica;
 mod route;
 mod strangers;
+mod streaming;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod usage;
@@ -61,6 +64,7 @@ use redirect::Redirect;
 use replica::Replica;
 use route::{Api, PageRoute, Route};
 use strangers::Strangers;
+use streams::Streams;
 use usage::Gatherer;
 
 use crate::{
@@ -135,6 +139,7 @@ pub struct Edge {
     evaluator: RefCell<Evaluator>,
     gatherer: RefCell<Gatherer>,
     strangers: RefCell<Strangers>,
+    streams: RefCell<Streams>,
     /// As of the last tick.
     now_unix_ms: i64,
     /// The process will stop: not ready any more.
@@ -165,6 +170,7 @@ impl Edge {
             evaluator: RefCell::new(Evaluator::new(seed)),
             gatherer: RefCell::default(),
             strangers: RefCell::default(),
+            streams: RefCell::default(),
             now_unix_ms: 0,
             stopping: false,
             meter: Meter::default(),
@@ -216,6 +222,8 @@ impl Edge {
             }
             Route::Features
             | Route::Feature(_)
+            | Route::Delta
+            | Route::Streaming
             | Route::Frontend(_)
             | Route::Metrics(_)
             | Route::Register(_)
@@ -282,6 +290,8 @@ impl Edge {
         };
         match route {
             Route::Feature(name) => self.feature(serving, name, request, call),
+            Route::Delta => self.delta(serving, request, call),
+            Route::Streaming => self.stream(scope, serving, request, call),
             _ => self.features(scope, serving, request, call),
         }
     }
@@ -295,6 +305,7 @@ impl Service for Edge {
     fn apply(&mut self, snapshot: Arc<Snapshot>) {
         let published = snapshot.published;
         self.replica = Replica::new(snapshot);
+        self.streams.get_mut().follow(&self.replica);
         self.measure_applied(published);
     }
 
@@ -311,7 +322,7 @@ impl Service for Edge {
     fn handle(&mut self, request: &Request<'_>, call: &mut Call<'_, Verdict>) -> Outcome {
         let rules = Rc::clone(&self.rules);
         let path = path::normalise(request.head.target.path);
-        let route = Route::find(&path, &rules.base_path);
+        let route = Route::find(&path, &rules.base_path).accepting(request.head.lines("accept"));
         self.meter_request(&route, &path, request);
         let outcome = match call.take_unfinished() {
             Some(unfinished) => self.go_on(unfinished, request, call),
@@ -333,11 +344,13 @@ impl Service for Edge {
 
     fn announce_stop(&mut self) {
         self.stopping = true;
+        self.streams.get_mut().end();
     }
 
     fn tick(&mut self, now: &Now) {
         self.desk.tick(now.elapsed);
         self.witness.tick();
+        self.streams.get_mut().keep_alive(now.elapsed);
         self.now_unix_ms = i64::try_from(now.unix.as_millis()).unwrap_or(i64::MAX);
         self.hand_over_in_time(u64::try_from(now.elapsed.as_millis()).unwrap_or(u64::MAX));
     }

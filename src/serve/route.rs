@@ -4,6 +4,9 @@ use brink_shards::http::head::Method;
 
 use super::{docs::Doc, failure::Failure, frontend::Wanted};
 
+/// The type of streams.
+pub const EVENT_STREAM: &[u8] = b"text/event-stream";
+
 /// What a path means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route<'p> {
@@ -13,6 +16,10 @@ pub enum Route<'p> {
     Feature(&'p str),
     /// `GET|POST /api/frontend`, `/api/proxy`, each also with `/all` or `/features/{name}`.
     Frontend(Wanted<'p>),
+    /// `GET /api/client/delta`
+    Delta,
+    /// `GET /api/client/streaming`
+    Streaming,
     /// `POST /api/client/metrics`, and the frontend and proxy forms.
     Metrics(Api),
     /// `POST /api/client/register`, and the frontend and proxy forms.
@@ -85,9 +92,22 @@ impl<'p> Route<'p> {
         path.strip_prefix(base_path).map_or(Self::Unknown, Self::below_base)
     }
 
+    /// What is meant by a client that takes this: older guides put streams where a feature called `streaming` would be.
+    pub fn accepting<'a>(self, mut accepts: impl Iterator<Item = &'a [u8]>) -> Self {
+        let is_stream = |accept: &[u8]| {
+            accept.windows(EVENT_STREAM.len()).any(|part| part.eq_ignore_ascii_case(EVENT_STREAM))
+        };
+        match self {
+            Self::Feature("streaming") if accepts.any(is_stream) => Self::Streaming,
+            route => route,
+        }
+    }
+
     fn below_base(path: &'p str) -> Self {
         match path {
             "/api/client/features" => Self::Features,
+            "/api/client/delta" => Self::Delta,
+            "/api/client/streaming" => Self::Streaming,
             "/api/client/metrics" => Self::Metrics(Api::Client),
             "/api/client/register" => Self::Register(Api::Client),
             "/api/client/metrics/bulk" => Self::MetricsBulk,
@@ -153,7 +173,13 @@ impl<'p> Route<'p> {
     pub fn allow(&self) -> Option<&'static str> {
         match self {
             Self::Features | Self::Frontend(_) => Some("GET,HEAD,POST"),
-            Self::Feature(_) | Self::Health | Self::Ready | Self::Page(_) | Self::Docs(_) => Some("GET,HEAD"),
+            Self::Feature(_)
+            | Self::Delta
+            | Self::Streaming
+            | Self::Health
+            | Self::Ready
+            | Self::Page(_)
+            | Self::Docs(_) => Some("GET,HEAD"),
             Self::Metrics(_)
             | Self::Register(_)
             | Self::MetricsBulk
@@ -209,6 +235,10 @@ mod tests {
         check("/api/frontends", "", Route::Unknown);
         check("/api/./client/features", "", Route::Unknown);
         check("/api/client/metrics", "", Route::Metrics(Api::Client));
+        check("/api/client/delta", "", Route::Delta);
+        check("/foo/api/client/streaming", "/foo", Route::Streaming);
+        check("/api/client/features/streaming", "", Route::Feature("streaming"));
+        check("/api/client/streaming/x", "", Route::Unknown);
         check("/api/client/metrics/", "", Route::Unknown);
         check("/api/client/metrics/bulk", "", Route::MetricsBulk);
         check("/api/client/metrics/edge", "", Route::MetricsEdge);
@@ -247,6 +277,19 @@ mod tests {
     }
 
     #[test]
+    fn a_feature_called_streaming_is_a_stream_for_those_who_want_one() {
+        let check = |name, accept: &[&str], route| {
+            let accepts = accept.iter().map(|value| value.as_bytes());
+            assert_eq!(Route::Feature(name).accepting(accepts), route, "{name} {accept:?}");
+        };
+        check("streaming", &[], Route::Feature("streaming"));
+        check("streaming", &["application/json", "*/*"], Route::Feature("streaming"));
+        check("streaming", &["text/event-stream"], Route::Streaming);
+        check("streaming", &["application/json", "x, Text/Event-Stream;q=0.5"], Route::Streaming);
+        check("other", &["text/event-stream"], Route::Feature("other"));
+    }
+
+    #[test]
     fn methods_are_checked_by_route() {
         let check = |route: Route<'_>, method: Method<'_>, fine| {
             assert_eq!(route.check_method(&method).is_ok(), fine, "{route:?} {method:?}");
@@ -256,6 +299,9 @@ mod tests {
         check(Route::Features, Method::Post, true);
         check(Route::Features, Method::Other("PURGE"), false);
         check(Route::Feature("x"), Method::Post, false);
+        check(Route::Streaming, Method::Get, true);
+        check(Route::Streaming, Method::Head, true);
+        check(Route::Delta, Method::Post, false);
         check(Route::Validate, Method::Post, true);
         check(Route::Validate, Method::Get, false);
         check(Route::Health, Method::Head, true);

@@ -4,12 +4,14 @@
 
 mod access;
 mod backstage;
+mod delta;
 mod features;
 mod frontend;
 mod meter;
 mod redirect;
 mod routes;
 mod strangers;
+mod streams;
 mod tokens;
 mod usage;
 mod validate;

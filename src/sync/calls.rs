@@ -14,7 +14,12 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::refresh::Trouble;
 use crate::{
-    features::{environment::EnvironmentData, model::Document, parse::parse_document},
+    features::{
+        delta::{Asked, Changes, parse_changes},
+        environment::EnvironmentData,
+        model::Document,
+        parse::parse_document,
+    },
     observe::tally::{Operation, Tally},
     tokens::{
         key::TokenKey,
@@ -47,26 +52,51 @@ pub struct FetchJob {
     pub key: TokenKey,
     /// Sent.
     pub token: Token,
+    /// What for.
+    pub what: Fetching,
     /// Of the last answer.
     pub etag: Option<String>,
+    /// How far the changes were that come otherwise.
+    pub asked: Asked,
     /// What is known so far; unchanged features are taken from it.
     pub known: Arc<EnvironmentData>,
+}
+
+/// What is fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetching {
+    /// The whole list.
+    List,
+    /// Changes.
+    Delta,
 }
 
 /// What a fetch came to.
 pub struct Fetched {
     /// Whose.
     pub key: TokenKey,
+    /// What was fetched.
+    pub what: Fetching,
+    /// As the job said.
+    pub asked: Asked,
     /// `None`: not modified.
-    pub result: Result<Option<Fresh>, Trouble>,
+    pub result: Result<Option<Fresh<Content>>, Trouble>,
 }
 
-/// A new document.
-pub struct Fresh {
+/// Something new.
+pub struct Fresh<C> {
     /// For the next fetch.
     pub etag: Option<String>,
     /// Read and normalised.
-    pub document: Document,
+    pub content: C,
+}
+
+/// What a fetch brings.
+pub enum Content {
+    /// A list.
+    List(Document),
+    /// A delta.
+    Changes(Changes),
 }
 
 /// What a thread reports.
@@ -175,7 +205,8 @@ impl Worker {
             Job::Fetch(job) => {
                 let fetched = guarded(|| Ok(self.fetch(&job, interval)));
                 let result = fetched.unwrap_or_else(|cause| Err(Trouble::Call(cause)));
-                self.say(Outcome::Fetched(Fetched { key: job.key, result }));
+                let FetchJob { key, what, asked, .. } = job;
+                self.say(Outcome::Fetched(Fetched { key, what, asked, result }));
             }
             Job::Issue(request) => {
                 let issue = || self.client.issue_tokens(&request, SystemTime::now(), rand::random());
@@ -194,17 +225,28 @@ impl Worker {
         }
     }
 
-    fn fetch(&self, job: &FetchJob, interval: Duration) -> Result<Option<Fresh>, Trouble> {
-        let fetch = || self.client.features(job.token.text(), job.etag.as_deref(), interval);
-        let answer = self.timed(Operation::Features, fetch, |fetched| match fetched {
+    fn fetch(&self, job: &FetchJob, interval: Duration) -> Result<Option<Fresh<Content>>, Trouble> {
+        let (token, etag) = (job.token.text(), job.etag.as_deref());
+        let fetch = || match job.what {
+            Fetching::List => self.client.features(token, etag, interval),
+            Fetching::Delta => self.client.delta(token, etag),
+        };
+        let operation = match job.what {
+            Fetching::List => Operation::Features,
+            Fetching::Delta => Operation::Delta,
+        };
+        let answer = self.timed(operation, fetch, |fetched| match fetched {
             client::Fetched::NotModified => 304,
             client::Fetched::Document { .. } => 200,
         });
         match answer.map_err(Trouble::Call)? {
             client::Fetched::NotModified => Ok(None),
             client::Fetched::Document { etag, body } => {
-                let document = parse_document(&body, &job.known).map_err(Trouble::Document)?;
-                Ok(Some(Fresh { etag, document }))
+                let content = match job.what {
+                    Fetching::List => parse_document(&body, &job.known).map(Content::List),
+                    Fetching::Delta => parse_changes(&body, &job.known).map(Content::Changes),
+                };
+                Ok(Some(Fresh { etag, content: content.map_err(Trouble::Document)? }))
             }
         }
     }

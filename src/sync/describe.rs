@@ -7,6 +7,7 @@ use std::{
 
 use super::{Sync, is_ready, loads::Target};
 use crate::{
+    config::settings::Fetching,
     described::{Described, Refresh},
     tokens::{
         record::{KindWord, Status, TokenRecord},
@@ -48,6 +49,12 @@ impl Sync {
             features: document.map(|document| document.features),
             revision_id: document.and_then(|document| document.revision_id),
             failures: self.schedule.failures(key).unwrap_or_default(),
+            mode: match self.follows.fetching() {
+                Fetching::Polling => "polling",
+                Fetching::Delta => "delta",
+                Fetching::Streaming => "streaming",
+            },
+            stream_up: self.follows.is_up(key),
         }
     }
 }

@@ -50,14 +50,12 @@ pub struct LastDocument {
 }
 
 impl Target {
-    /// A call has ended, perhaps with a document.
-    pub fn note_call(&mut self, document: Option<&Document>) {
+    /// A document is taken over.
+    pub fn note(&mut self, document: &Document) {
         let at = SystemTime::now();
+        let features = document.features.len();
         self.checked = Some(at);
-        if let Some(document) = document {
-            let revision_id = document.meta.as_ref().and_then(|meta| meta.revision_id);
-            self.document = Some(LastDocument { at, features: document.features.len(), revision_id });
-        }
+        self.document = Some(LastDocument { at, features, revision_id: document.revision() });
     }
 }
 

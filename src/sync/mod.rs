@@ -4,7 +4,8 @@
 //! ```text
 //!   asks of shards --\                           /--> fetch workers, validation workers (blocking calls)
 //!   outcomes of calls --> Sync: change state --> dispatch what is due
-//!   finished forms --/                           \--> publish if changed, then answer waiting requests
+//!   news of streams -/                           |
+//!   finished forms -/                            \--> publish if changed, then answer waiting requests
 //! ```
 //!
 //! Blocks on nothing but its inbox. Last good data is never given up because of an answer alone: a 401 or 403
@@ -13,11 +14,13 @@
 mod calls;
 mod claims;
 mod describe;
+mod follow;
 mod issue;
 mod loads;
 mod refresh;
 mod reload;
 mod restore;
+mod stream;
 mod validate;
 
 use std::{
@@ -30,11 +33,13 @@ use brink_shards::Broadcast;
 use calls::{Calls, Outcome};
 use claims::Claim;
 use crossbeam_channel::{Receiver, select};
+use follow::Follows;
 use loads::Loads;
 use rand::{SeedableRng, rngs::SmallRng};
 use restore::Restore;
 
 use crate::{
+    config::settings::Fetching,
     control::Control,
     features::{catalog::Catalog, model::Document},
     messages::{Ask, Verdict, Waiter},
@@ -63,6 +68,10 @@ pub struct Setup {
     pub registry: TokenRegistry,
     /// Refresh interval.
     pub interval: Duration,
+    /// How features are kept fresh.
+    pub fetching: Fetching,
+    /// Lists may be polled where deltas or streams are wanted.
+    pub repairs: bool,
     /// Unleash or another edge.
     pub client: Arc<Client>,
     /// To request start-up tokens with, where they are not configured. Their environments are promised in the registry.
@@ -89,6 +98,8 @@ pub struct Sync {
     catalog: Catalog,
     schedule: Schedule<crate::tokens::key::TokenKey>,
     loads: Loads,
+    /// Folds and streams.
+    follows: Follows,
     publisher: Publisher,
     calls: Calls,
     broadcast: Broadcast<Edge>,
@@ -124,11 +135,15 @@ impl Sync {
         let broadcast = setup.broadcast.clone();
         let publisher = Publisher::new(Box::new(move |snapshot| broadcast.publish(snapshot)))?;
         let calls = Calls::start(&setup.client, &setup.tally, setup.interval)?;
+        let follows = Follows::new(setup.fetching, setup.repairs, Arc::clone(&setup.client));
+        let news = follows.news().clone();
+        setup.tally.watch_queue("stream_news", move || news.len());
         let mut sync = Self {
             schedule: Schedule::new(setup.interval, FETCHES_IN_FLIGHT_MAX),
             registry: setup.registry,
             catalog: Catalog::default(),
             loads: Loads::default(),
+            follows,
             publisher,
             calls,
             broadcast: setup.broadcast,
@@ -163,6 +178,7 @@ impl Sync {
             let outcomes = self.calls.outcomes().clone();
             let made = self.publisher.made().clone();
             let reports = self.restore.reports();
+            let news = self.follows.news().clone();
             select! {
                 recv(asks) -> ask => match ask {
                     Ok(ask) => self.asked(ask, Instant::now()),
@@ -170,6 +186,10 @@ impl Sync {
                 },
                 recv(outcomes) -> outcome => match outcome {
                     Ok(outcome) => self.called(outcome, Instant::now()),
+                    Err(_) => return,
+                },
+                recv(news) -> news => match news {
+                    Ok((mark, news)) => self.streamed_all(mark, news, Instant::now()),
                     Err(_) => return,
                 },
                 recv(made) -> form => match form {

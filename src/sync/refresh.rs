@@ -8,10 +8,13 @@ use std::{
 
 use super::{
     Sync,
-    calls::{FetchJob, Fetched, Fresh},
+    calls::{Content, FetchJob, Fetched, Fetching, Fresh},
 };
 use crate::{
-    features::{catalog::Applied, environment::EnvironmentData, error::DocumentError},
+    config::settings,
+    features::{
+        catalog::Applied, delta::Asked, environment::EnvironmentData, error::DocumentError, model::Document,
+    },
     messages::{Verdict, Waiter},
     tokens::{key::TokenKey, refresh::RefreshToken, scope::Scope},
     upstream::error::CallError,
@@ -43,7 +46,7 @@ impl Trouble {
         }
     }
 
-    fn is_refusal(&self) -> bool {
+    pub(super) fn is_refusal(&self) -> bool {
         matches!(self, Self::Call(error) if error.is_refusal())
     }
 
@@ -62,25 +65,33 @@ impl Sync {
         self.schedule.insert(joined.key, now, &mut self.random);
         self.loads.join(joined.key, joined.scope.clone());
         self.calls.register(&joined);
+        self.follow(&joined, now);
         self.changed = true;
+    }
+
+    /// Stops to fetch with a token.
+    pub(super) fn leave(&mut self, key: &TokenKey, now: Instant) {
+        self.schedule.remove(key);
+        self.loads.leave(*key);
+        self.unfollow(key, now);
     }
 
     pub(super) fn fetch_due(&mut self, now: Instant) {
         for key in self.schedule.due(now) {
-            match self.fetch_job(key) {
+            match self.fetch_job(key, now) {
                 Some(job) => self.calls.fetch(job),
                 None => self.schedule.forget(&key),
             }
         }
     }
 
-    fn fetch_job(&mut self, key: TokenKey) -> Option<FetchJob> {
+    fn fetch_job(&mut self, key: TokenKey, now: Instant) -> Option<FetchJob> {
         let refresh = self.registry.refresh_set().iter().find(|refresh| refresh.key == key)?;
         let environment = refresh.scope.environment.clone()?;
         let known = self.catalog.environment(&environment).map(Arc::clone);
         let known = known.unwrap_or_else(|| Arc::new(EnvironmentData::empty(environment)));
-        let etag = self.schedule.etag(&key).map(str::to_owned);
-        Some(FetchJob { key, token: refresh.token.clone(), etag, known })
+        let (what, etag, asked) = self.follows.plan(&key, self.schedule.etag(&key), now);
+        Some(FetchJob { key, token: refresh.token.clone(), what, etag, asked, known })
     }
 
     pub(super) fn await_data(&mut self, scope: Scope, waiter: Waiter) {
@@ -89,42 +100,72 @@ impl Sync {
     }
 
     pub(super) fn fetched(&mut self, fetched: Fetched, now: Instant) {
-        let Fetched { key, result } = fetched;
+        let Fetched { key, what, asked, result } = fetched;
         // Before anything else: a call whose token has left meanwhile gives its place back, too.
         match &result {
             Ok(_) => self.schedule.succeeded(&key, now, &mut self.random),
             Err(trouble) => self.schedule.failed(&key, now, trouble.retry_after(), &mut self.random),
         }
         if let Some(target) = self.loads.target(key) {
-            target.note_call(result.as_ref().ok().and_then(|fresh| Some(&fresh.as_ref()?.document)));
+            target.checked = Some(SystemTime::now());
         }
         match result {
-            Ok(fresh) => self.refreshed(key, fresh),
-            Err(trouble) => self.not_refreshed(key, trouble, now),
+            Ok(fresh) => {
+                self.no_trouble(key);
+                match fresh.map(|Fresh { etag, content }| (etag, content)) {
+                    Some((etag, Content::List(content))) => {
+                        self.list_came(key, Fresh { etag, content }, asked, now);
+                    }
+                    Some((etag, Content::Changes(content))) => {
+                        self.delta_fetched(key, Fresh { etag, content }, asked);
+                    }
+                    None => {}
+                }
+            }
+            Err(trouble) => {
+                let goes_on = what == Fetching::Delta && self.delta_failed(key, &trouble, now);
+                if !goes_on {
+                    self.not_refreshed(key, trouble, now);
+                }
+            }
         }
+        self.pace_polls(&key, now);
         self.settle_loads();
         self.settle_restored();
     }
 
-    fn refreshed(&mut self, key: TokenKey, fresh: Option<Fresh>) {
+    fn list_came(&mut self, key: TokenKey, fresh: Fresh<Document>, asked: Asked, now: Instant) {
+        if self.follows.fetching() != settings::Fetching::Polling {
+            return self.list_fetched(key, fresh, asked, now);
+        }
+        let Some(scope) = self.loads.look(key).map(|target| target.scope.clone()) else { return };
+        self.schedule.set_etag(&key, fresh.etag);
+        self.tally.polled(&scope, fresh.content.revision(), SystemTime::now());
+        self.apply(key, &scope, fresh.content);
+    }
+
+    /// Takes a whole document over, wherever it is from.
+    pub(super) fn apply(&mut self, key: TokenKey, scope: &Scope, document: Document) {
+        let Some(environment) = &scope.environment else { return };
+        self.no_trouble(key);
+        self.revisions_changed |= document.revision().is_some();
+        if let Some(target) = self.loads.target(key) {
+            target.note(&document);
+        }
+        let first = !self.loads.has_loaded(scope);
+        let applied = self.catalog.apply(environment, &scope.projects, document);
+        self.loads.loaded(key);
+        self.changed |= applied.changed || first;
+        log_applied(scope, &applied, first);
+        self.share_known(&key);
+    }
+
+    fn no_trouble(&mut self, key: TokenKey) {
         let Some(target) = self.loads.target(key) else { return };
         if let Some(trouble) = target.trouble.take() {
             let scope = describe(&target.scope);
             tracing::info!(scope, "Features are fetched again, after: {trouble}");
         }
-        let scope = target.scope.clone();
-        if let Some(fresh) = &fresh {
-            self.schedule.set_etag(&key, fresh.etag.clone());
-        }
-        let (Some(fresh), Some(environment)) = (fresh, &scope.environment) else { return };
-        let revision = fresh.document.meta.as_ref().and_then(|meta| meta.revision_id);
-        self.tally.polled(&scope, revision, SystemTime::now());
-        self.revisions_changed |= revision.is_some();
-        let first = !self.loads.has_loaded(&scope);
-        let applied = self.catalog.apply(environment, &scope.projects, fresh.document);
-        self.loads.loaded(key);
-        self.changed |= applied.changed || first;
-        log_applied(&scope, &applied, first);
     }
 
     fn not_refreshed(&mut self, key: TokenKey, trouble: Trouble, now: Instant) {
@@ -166,7 +207,7 @@ fn log_applied(scope: &Scope, applied: &Applied, first: bool) {
     }
 }
 
-fn describe(scope: &Scope) -> String {
+pub(super) fn describe(scope: &Scope) -> String {
     let environment = scope.environment.as_deref().unwrap_or("*");
     format!("{}:{environment}", scope.projects.names().join(","))
 }

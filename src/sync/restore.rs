@@ -175,8 +175,7 @@ impl Sync {
     fn follow_refresh_set(&mut self, before: &[RefreshToken], now: Instant) {
         let after = self.registry.refresh_set().to_vec();
         for left in before.iter().filter(|token| !after.contains(token)) {
-            self.schedule.remove(&left.key);
-            self.loads.leave(left.key);
+            self.leave(&left.key, now);
         }
         for joined in after.into_iter().filter(|token| !before.contains(token)) {
             self.join(joined, now);

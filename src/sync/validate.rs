@@ -109,8 +109,7 @@ impl Sync {
         }
         let mut narrowed = BTreeSet::new();
         for left in verdicts.left {
-            self.schedule.remove(&left.key);
-            self.loads.leave(left.key);
+            self.leave(&left.key, now);
             narrowed.extend(left.scope.environment);
         }
         for joined in verdicts.joined {

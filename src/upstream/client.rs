@@ -40,6 +40,8 @@ const EDGE_VERSION: HeaderName = HeaderName::from_static("x-edge-version");
 #[derive(Clone)]
 pub struct Client {
     agent: Agent,
+    /// Makes further agents, for connections that can be closed on their own.
+    maker: AgentMaker,
     base: Base,
     headers: Headers,
     registrant: Registrant,
@@ -85,11 +87,12 @@ impl Client {
         let base = Base::new(&settings.url)?;
         let headers = Headers::new(settings)?;
         let proxy = proxy_from(&base, variable)?;
-        let agent = agent(settings, proxy)?;
+        let maker = AgentMaker::new(settings, proxy)?;
+        let agent = maker.make();
         let registrant =
             Registrant { app_name: settings.app_name.clone(), instance_id: settings.instance_id.clone() };
         let call_limit = settings.socket_timeout;
-        Ok(Self { agent, base, headers, registrant, call_limit, body_bytes_max: BODY_BYTES_MAX })
+        Ok(Self { agent, maker, base, headers, registrant, call_limit, body_bytes_max: BODY_BYTES_MAX })
     }
 
     /// Replaces the bound of bodies, [`BODY_BYTES_MAX`].
@@ -123,13 +126,29 @@ impl Client {
         interval: Duration,
     ) -> Result<Fetched, CallError> {
         let interval_ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
-        let mut own = vec![(UNLEASH_INTERVAL, HeaderValue::from(interval_ms))];
+        let own = vec![(UNLEASH_INTERVAL, HeaderValue::from(interval_ms))];
+        self.get_unless_known("/api/client/features", token, etag, own)
+    }
+
+    /// `GET /api/client/delta` (delta-and-streaming.md 4): changes since the tag, or the whole state. `etag` is the one that
+    /// upstream sent, or an event id in quotes. No interval is told, as Unleash Edge 19 and 20.4 do.
+    pub fn delta(&self, token: &str, etag: Option<&str>) -> Result<Fetched, CallError> {
+        self.get_unless_known("/api/client/delta", token, etag, Vec::new())
+    }
+
+    fn get_unless_known(
+        &self,
+        path: &str,
+        token: &str,
+        etag: Option<&str>,
+        mut own: Vec<(HeaderName, HeaderValue)>,
+    ) -> Result<Fetched, CallError> {
         if let Some(etag) = etag {
             let tag = HeaderValue::from_str(etag).map_err(|_| CallError::Unsendable { part: "tag" })?;
             own.push((IF_NONE_MATCH, tag));
         }
         let headers = self.headers.assemble(Some(token), own)?;
-        let response = self.get(self.base.join("/api/client/features"), headers, token)?;
+        let response = self.get(self.base.join(path), headers, token)?;
         match response.status() {
             StatusCode::NOT_MODIFIED if etag.is_some() => Ok(Fetched::NotModified),
             StatusCode::NOT_MODIFIED => Err(CallError::UnexpectedNotModified),
@@ -217,6 +236,25 @@ impl Client {
         self.body_bytes_max
     }
 
+    /// An agent of its own, with the same settings.
+    pub(super) fn new_agent(&self) -> Agent {
+        self.maker.make()
+    }
+
+    /// The headers of a call with a token.
+    pub(super) fn headers_for(
+        &self,
+        token: &str,
+        own: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
+    ) -> Result<HeaderMap, CallError> {
+        self.headers.assemble(Some(token), own)
+    }
+
+    /// The whole-request limit.
+    pub(super) fn call_limit(&self) -> Duration {
+        self.call_limit
+    }
+
     pub(super) fn url(&self, path: &str) -> Url {
         self.base.join(path)
     }
@@ -244,7 +282,7 @@ impl Client {
         Ok(response)
     }
 
-    fn not_followed(&self, response: &Response<Body>, reason: &str, token: &str) -> CallError {
+    pub(super) fn not_followed(&self, response: &Response<Body>, reason: &str, token: &str) -> CallError {
         let detail = super::mask::excerpt(reason.as_bytes(), self.headers.secrets().chain([token]));
         CallError::Status {
             status: response.status().as_u16(),
@@ -258,7 +296,7 @@ impl Client {
     }
 }
 
-fn get_request(url: &Url, headers: &HeaderMap) -> Result<Request<()>, CallError> {
+pub(super) fn get_request(url: &Url, headers: &HeaderMap) -> Result<Request<()>, CallError> {
     let mut request =
         Request::get(url.as_str()).body(()).map_err(|_| CallError::Unsendable { part: "URL" })?;
     *request.headers_mut() = headers.clone();
@@ -273,7 +311,7 @@ impl fmt::Debug for Client {
 }
 
 /// 300 and 304 to 306 are not redirects that can be followed.
-fn is_redirect(status: StatusCode) -> bool {
+pub(super) fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
@@ -285,16 +323,31 @@ fn proxy_from(base: &Base, variable: impl Fn(&str) -> Option<String>) -> Result<
     }
 }
 
-/// A plain upstream behind a plain proxy needs requests in absolute form; see [`forward`].
-fn agent(settings: &settings::Upstream, proxy: Option<Proxy>) -> Result<Agent, ClientError> {
-    let sockets = KeptAlive::every(settings.keepalive_timeout);
-    match proxy {
-        Some(proxy) if settings.url.scheme() == "http" && proxy.protocol() == ProxyProtocol::Http => {
-            Ok(forward::agent(configuration(settings, None)?, sockets, &proxy))
-        }
-        proxy => {
-            let configuration = configuration(settings, proxy)?;
-            Ok(Agent::with_parts(configuration, socket::connector(sockets), DefaultResolver::default()))
+/// What agents are made of.
+#[derive(Clone)]
+struct AgentMaker {
+    config: Config,
+    /// A plain upstream behind a plain proxy needs requests in absolute form; see [`forward`].
+    forward: Option<Proxy>,
+    keepalive: Duration,
+}
+
+impl AgentMaker {
+    fn new(settings: &settings::Upstream, proxy: Option<Proxy>) -> Result<Self, ClientError> {
+        let needs_forward =
+            |proxy: &Proxy| settings.url.scheme() == "http" && proxy.protocol() == ProxyProtocol::Http;
+        let (forward, tunnel) = match proxy {
+            Some(proxy) if needs_forward(&proxy) => (Some(proxy), None),
+            proxy => (None, proxy),
+        };
+        Ok(Self { config: configuration(settings, tunnel)?, forward, keepalive: settings.keepalive_timeout })
+    }
+
+    fn make(&self) -> Agent {
+        let (config, sockets) = (self.config.clone(), KeptAlive::every(self.keepalive));
+        match &self.forward {
+            Some(proxy) => forward::agent(config, sockets, proxy),
+            None => Agent::with_parts(config, socket::connector(sockets), DefaultResolver::default()),
         }
     }
 }

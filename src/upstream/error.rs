@@ -204,6 +204,8 @@ pub enum Unreadable {
     Encoding(String),
     /// It is not the expected JSON.
     Json(String),
+    /// It is no event stream, but of this type.
+    NotAStream(String),
 }
 
 /// Which time limit passed.
@@ -300,6 +302,7 @@ impl fmt::Display for Unreadable {
             Self::Truncated => f.write_str("it ended early"),
             Self::Encoding(cause) => write!(f, "content coding: {cause}"),
             Self::Json(cause) => write!(f, "not the expected JSON: {cause}"),
+            Self::NotAStream(kind) => write!(f, "no event stream, but {kind}"),
         }
     }
 }

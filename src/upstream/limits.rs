@@ -37,6 +37,12 @@ pub const INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// Failures in a row that lengthen the wait: with ten, the cap is 11 intervals (upstream.md 8.3).
 pub const FAILURES_COUNTED_MAX: u32 = 10;
 
+/// Streams at a time; refresh tokens beyond that are polled. Each is a thread and a connection.
+pub const STREAMS_MAX: usize = 256;
+
+/// What stream workers have told and the sync thread has not taken: beyond that they wait, and their connections with them.
+pub const STREAM_NEWS_MAX: usize = 64;
+
 /// Longest time over which first fetches are spread when there are more than may run at a time.
 pub const STAGGER_MAX: Duration = Duration::from_secs(1);
 

@@ -14,6 +14,7 @@ pub mod error;
 pub mod guarded;
 pub mod limits;
 pub mod schedule;
+pub mod stream;
 pub mod wire;
 
 mod answer;

@@ -142,10 +142,17 @@ impl<K: Ord + Clone> Schedule<K> {
         entry.due = now + entry.backoff(interval, rng).max(asked).min(cap);
     }
 
-    /// Fetches `key` as soon as possible, for example because validation just confirmed its token again.
-    pub fn bring_forward(&mut self, key: &K, now: Instant) {
+    /// Fetches `key` at this time if it would be fetched later: `now` if as soon as possible.
+    pub fn bring_forward(&mut self, key: &K, at: Instant) {
         if let Some(entry) = self.entries.get_mut(key) {
-            entry.due = entry.due.min(now);
+            entry.due = entry.due.min(at);
+        }
+    }
+
+    /// Fetches `key` at this time and not before.
+    pub fn put_off(&mut self, key: &K, at: Instant) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.due = at;
         }
     }
 

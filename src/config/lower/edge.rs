@@ -18,11 +18,14 @@ pub fn edge(reader: &mut Reader<'_>, instance: &Instance, auth_headers: &AuthHea
     let upstream = upstream::upstream(reader, instance, auth_headers);
     let tokens = start_up_tokens(reader);
     let hmac = hmac(reader);
-    let start_scope = start_scope(reader, tokens.is_empty() && hmac.is_none());
+    reader.exclude(&options::STRICT, &options::DYNAMIC);
+    let strict = reader.flag(&options::STRICT);
+    let start_scope = start_scope(reader, strict, tokens.is_empty() && hmac.is_none());
     let fetching = fetching(reader);
     if fetching != Fetching::Polling {
         one_token_per_environment(reader, &tokens);
     }
+    let repairs_by_polling = reader.flag(&options::STREAMING_FALLBACK) || !strict;
     let pretrusted_tokens = pretrusted_tokens(reader);
     let features_refresh_interval = reader.period(&options::FEATURES_REFRESH_INTERVAL_SECONDS);
     let token_revalidation_interval = reader.period(&options::TOKEN_REVALIDATION_INTERVAL_SECONDS);
@@ -40,6 +43,7 @@ pub fn edge(reader: &mut Reader<'_>, instance: &Instance, auth_headers: &AuthHea
         token_revalidation_interval,
         metrics_interval,
         fetching,
+        repairs_by_polling,
         defer_token_validation,
         bootstrap_file,
         backup,
@@ -70,9 +74,7 @@ fn pretrusted_tokens(reader: &mut Reader<'_>) -> Vec<Pretrusted> {
 }
 
 /// Strict with start-up tokens, dynamic without; the options override (tokens.md 4.3).
-fn start_scope(reader: &mut Reader<'_>, without_tokens: bool) -> StartScope {
-    reader.exclude(&options::STRICT, &options::DYNAMIC);
-    let strict = reader.flag(&options::STRICT);
+fn start_scope(reader: &mut Reader<'_>, strict: bool, without_tokens: bool) -> StartScope {
     let dynamic = reader.flag(&options::DYNAMIC);
     if strict && without_tokens && !tokens_were_given(reader) {
         reader.problems.push(Problem::NoTokens);

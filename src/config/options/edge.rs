@@ -79,6 +79,10 @@ pub static S3_FORCE_PATH_STYLE: Opt =
     Opt::flag("s3-force-path-style", "Put the bucket into the path, not the host name");
 pub static STREAMING: Opt = Opt::flag("streaming", "Follow a stream of changes from upstream");
 pub static DELTA: Opt = Opt::flag("delta", "Poll upstream for changes instead of whole lists");
+pub static STREAMING_FALLBACK: Opt = Opt::flag(
+    "streaming-fallback",
+    "With --strict, too: poll whole lists where --streaming or --delta cannot be had",
+);
 pub static DELTA_DIFF: Opt = Opt::flag("delta-diff", "Accepted and ignored").hidden();
 pub static PROMETHEUS_REMOTE_WRITE_URL: Opt =
     Opt::value("prometheus-remote-write-url", "Where to push Prometheus metrics");
@@ -116,6 +120,7 @@ pub static ALL: &[&Opt] = &[
     &TOKEN_REVALIDATION_INTERVAL_SECONDS,
     &STREAMING,
     &DELTA,
+    &STREAMING_FALLBACK,
     &DELTA_DIFF,
     &BOOTSTRAP_FILE,
     &BACKUP_FOLDER,

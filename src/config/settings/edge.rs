@@ -27,6 +27,9 @@ pub struct Edge {
     pub metrics_interval: Duration,
     /// How features are kept fresh.
     pub fetching: Fetching,
+    /// Whole lists are polled where deltas or streams are wanted and cannot be had: not with `--strict`, but for
+    /// `--streaming-fallback`.
+    pub repairs_by_polling: bool,
     /// Answer first and validate later (`EDGE_DEFER_TOKEN_VALIDATION`).
     pub defer_token_validation: bool,
     /// Data to serve until upstream answers.

@@ -8,14 +8,14 @@ use crate::{
     tokens::token::Token,
 };
 
-const EDGE: &str = "edge -u http://u";
+pub(super) const EDGE: &str = "edge -u http://u";
 const OFFLINE: &str = "offline -b f -c x";
 
 fn config(line: &str, variables: &[&str]) -> Config {
     run(line, variables).unwrap_or_else(|exit| panic!("{line} {variables:?}: {}", exit.stderr()))
 }
 
-fn edge(config: Config) -> Edge {
+pub(super) fn edge(config: Config) -> Edge {
     match config.mode {
         Mode::Edge(edge) => *edge,
         other => panic!("{other:?}"),
@@ -49,7 +49,7 @@ fn masked(edge: Edge) -> Vec<String> {
 }
 
 /// `debug` is the `Debug` text of the field.
-fn check<T: Debug>(line: &str, variables: &[&str], field: impl Fn(Config) -> T, debug: &str) {
+pub(super) fn check<T: Debug>(line: &str, variables: &[&str], field: impl Fn(Config) -> T, debug: &str) {
     assert_eq!(format!("{:?}", field(config(line, variables))), debug, "{line} {variables:?}");
 }
 
@@ -160,7 +160,7 @@ fn options_of_the_whole_program() {
     everywhere("access-log", "0.25", |c| c.access_log, "Share(0.25)");
     check(EDGE, &[], |c| c.access_log, "Share(0.0)");
     for ignored in ["sentry-dsn=x", "sentry-tracing-rate=x", "sentry-debug=x", "datadog-url=x"] {
-        check(&format!("--{ignored} {EDGE}"), &[], |c| (c.pending, c.notices), "([], [])");
+        check(&format!("--{ignored} {EDGE}"), &[], |c| c.notices, "[]");
     }
 }
 
@@ -341,22 +341,6 @@ fn options_of_edge() {
 }
 
 #[test]
-fn start_scope() {
-    let scope = |c| edge(c).start_scope;
-    check(EDGE, &[], scope, "Dynamic");
-    check(&format!("{EDGE} -t a:b.c"), &[], scope, "Strict");
-    check(&format!("{EDGE} -t a:b.c --strict"), &[], scope, "Strict");
-    check(&format!("{EDGE} -t a:b.c"), &["DYNAMIC=true"], scope, "Dynamic");
-    check(&format!("{EDGE} -t a:b.c --dynamic"), &["STRICT=false"], scope, "Dynamic");
-    check(
-        &format!("{EDGE} --strict"),
-        &["UNLEASH_CLIENT_SECRET=s", "DESIRED_ENVIRONMENTS=a"],
-        scope,
-        "Strict",
-    );
-}
-
-#[test]
 fn client_identities() {
     let identity = |c| edge(c).upstream.identity;
     let pkcs8 = "--pkcs8-client-certificate-file c --pkcs8-client-key-file k";
@@ -460,7 +444,7 @@ fn options_of_offline() {
     for option in ["--tokens", "--client-tokens", "--frontend-tokens"] {
         check(&format!("offline -b f {option} x --port 3063"), &[], |c| c.server.port, "3063");
     }
-    check(OFFLINE, &["UPSTREAM_URL=junk", "METRICS_INTERVAL_SECONDS=junk"], |c| c.pending.len(), "0");
+    check(OFFLINE, &["UPSTREAM_URL=junk", "METRICS_INTERVAL_SECONDS=junk"], |c| c.notices.len(), "0");
 }
 
 #[test]
@@ -521,7 +505,7 @@ fn secrets_come_from_files() {
         "3",
     );
     for name in ["TOKENS_FILE", "CLIENT_TOKENS_FILE", "FRONTEND_TOKENS_FILE"] {
-        check("offline -b f", &[&format!("{name}={tokens}")], |c| c.pending.len(), "0");
+        check("offline -b f", &[&format!("{name}={tokens}")], |c| c.notices.len(), "0");
     }
     let password = file("password", " hunter2\n");
     check(
@@ -553,22 +537,13 @@ fn secrets_come_from_files() {
 }
 
 #[test]
-fn pending_options_are_named_when_given() {
-    check(&format!("{EDGE} --streaming --delta=false -p a:b.c"), &[], |c| c.pending, r#"["streaming"]"#);
-    check(&format!("{EDGE} --streaming=false"), &["HOSTNAME=h"], |c| c.pending, "[]");
-    check(EDGE, &["BOOTSTRAP_FILE=f", "STREAMING=true"], |c| c.pending, r#"["streaming"]"#);
-    check(OFFLINE, &["BOOTSTRAP_FILE=f", "STREAMING=true"], |c| c.pending, "[]");
-    check(
-        &format!("{EDGE} --delta-diff"),
-        &[],
-        |c| (c.pending, c.notices),
-        r#"([], ["--delta-diff (DELTA_DIFF) is ignored"])"#,
-    );
+fn what_is_ignored_for_good_is_said_if_it_matters() {
+    check(&format!("{EDGE} --delta-diff"), &[], |c| c.notices, r#"["--delta-diff (DELTA_DIFF) is ignored"]"#);
     check(
         &format!("{EDGE} --consumption --desired-projects x --prometheus-user-id x"),
         &[],
-        |c| (c.pending, c.notices),
-        "([], [])",
+        |c| c.notices,
+        "[]",
     );
 }
 

@@ -15,7 +15,7 @@ struct Shown {
     of: fn(&Stats) -> &Counter,
 }
 
-const SHOWN: [Shown; 12] = [
+const SHOWN: [Shown; 13] = [
     counter("brink_accept_errors_total", "Connections that could not be accepted", |stats| {
         &stats.accept_errors
     }),
@@ -36,6 +36,9 @@ const SHOWN: [Shown; 12] = [
     }),
     counter("brink_requests_total", "Requests answered, refused ones included", |stats| &stats.requests),
     counter("brink_snapshots_applied_total", "Published states taken over", |stats| &stats.applied),
+    counter("brink_streams_slow_total", "Streams cut because their reader was too slow", |stats| {
+        &stats.streams_slow
+    }),
     counter("brink_tls_handshakes_failed_total", "TLS connections ended by an alert", |stats| {
         &stats.tls_failed
     }),

@@ -36,6 +36,7 @@ const ALWAYS: &[&str] = &[
     "brink_requests_total{shard} counter",
     "brink_shards_unmeasured{} gauge",
     "brink_snapshots_applied_total{shard} counter",
+    "brink_streams_slow_total{shard} counter",
     "brink_tls_handshakes_failed_total{shard} counter",
     "brink_tls_handshakes_full_total{shard} counter",
     "brink_tls_handshakes_resumed_total{shard} counter",
@@ -53,6 +54,11 @@ const USED: &[&str] = &[
     "brink_publish_to_applied_seconds{} histogram",
     "brink_queue_length{queue} gauge",
     "brink_restored_environments{} gauge",
+    "brink_stream_drift_total{} counter",
+    "brink_stream_events_total{type} counter",
+    "brink_stream_rehydrations_total{reason} counter",
+    "brink_upstream_stream_reconnects_total{reason} counter",
+    "brink_upstream_stream_up{environment,projects} gauge",
     "brink_usage_dropped_total{reason} counter",
     "client_feature_delta_fetch{app_name,instance_id,status_code} histogram",
     "client_feature_fetch{app_name,instance_id,status_code} histogram",
@@ -163,7 +169,12 @@ fn exercise(tally: &Tally) {
     tally.validated(3, 2);
     tally.tokens_stand(&TokenStates { invalid: 1, trusted: 2, unknown: 3, validated: 4 });
     tally.polled(&scope(), Some(7), SystemTime::UNIX_EPOCH + Duration::from_secs(1_000));
-    tally.delta_applied(&scope(), 9, SystemTime::UNIX_EPOCH + Duration::from_secs(1_000));
+    tally.delta_applied(&scope(), Some(9), SystemTime::UNIX_EPOCH + Duration::from_secs(1_000));
+    tally.stream_up(&scope(), true);
+    tally.stream_reconnects("ended");
+    tally.streamed(["hydration", "feature-updated"], 1);
+    tally.rehydrates("unreadable");
+    tally.drifted();
     tally.used("svc", "flag", 2, 1);
     tally.batch_built(20_000);
     tally.upload_interval(Duration::from_secs(60));
@@ -193,7 +204,7 @@ fn meter(requests: usize) -> Meter {
         ask(&mut meter, Endpoint::Proxy(Evaluation::Enabled), Verb::Post, 200);
     }
     meter.applied(Duration::from_micros(300));
-    meter.stream_opened();
+    meter.streams(1, 1);
     meter
 }
 

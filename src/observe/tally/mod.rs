@@ -44,6 +44,11 @@ pub struct Tally {
     refreshed: IntGaugeVec,
     delta_revision: IntGaugeVec,
     delta_applied: IntGaugeVec,
+    stream_up: IntGaugeVec,
+    stream_reconnects: IntCounterVec,
+    stream_events: IntCounterVec,
+    rehydrations: IntCounterVec,
+    drifts: IntCounterVec,
     batch_bytes: HistogramVec,
     upload_interval: GaugeVec,
     dropped: IntCounterVec,
@@ -119,6 +124,27 @@ impl Tally {
                 "When a delta was last applied, Unix seconds",
                 &of_scope,
             ),
+            stream_up: plain.gauge("brink_upstream_stream_up", "The stream of upstream is open", &of_scope),
+            stream_reconnects: plain.counter(
+                "brink_upstream_stream_reconnects_total",
+                "Ends of streams, and attempts that failed",
+                &["reason"],
+            ),
+            stream_events: plain.counter(
+                "brink_stream_events_total",
+                "Changes that upstream has sent, by kind",
+                &["type"],
+            ),
+            rehydrations: plain.counter(
+                "brink_stream_rehydrations_total",
+                "Whole states that were asked for because something was missing",
+                &["reason"],
+            ),
+            drifts: plain.counter(
+                "brink_stream_drift_total",
+                "Fetched lists that differ from what the changes add up to",
+                &[],
+            ),
             batch_bytes: plain.histogram(
                 "metrics_size_in_bytes",
                 "Size of usage metrics before they are split",
@@ -188,11 +214,47 @@ impl Tally {
         }
     }
 
-    /// A delta has been applied to this scope, up to this event.
-    pub fn delta_applied(&self, scope: &Scope, event_id: u64, at: SystemTime) {
+    /// A delta has been applied to this scope, up to this event; nothing is known of it if the delta was empty.
+    pub fn delta_applied(&self, scope: &Scope, event_id: Option<u64>, at: SystemTime) {
         let [environment, projects] = labels_of(scope);
-        self.delta_revision.with_label_values(&[&environment, &projects]).set(saturated(event_id));
+        if let Some(event_id) = event_id {
+            self.delta_revision.with_label_values(&[&environment, &projects]).set(saturated(event_id));
+        }
         self.delta_applied.with_label_values(&[&environment, &projects]).set(unix_seconds(at));
+    }
+
+    /// Whether the stream of this scope is open.
+    pub fn stream_up(&self, scope: &Scope, up: bool) {
+        self.stream_up.with_label_values(&labels_of(scope)).set(up.into());
+    }
+
+    /// The scope has no stream any more.
+    pub fn stream_gone(&self, scope: &Scope) {
+        // Absent is what it shall be.
+        let _ = self.stream_up.remove_label_values(&labels_of(scope));
+    }
+
+    /// A stream has ended, or could not be opened, for this reason out of a closed set.
+    pub fn stream_reconnects(&self, reason: &'static str) {
+        self.stream_reconnects.with_label_values(&[reason]).inc();
+    }
+
+    /// Changes of these kinds have come, and some of kinds that are not known.
+    pub fn streamed(&self, kinds: impl IntoIterator<Item = &'static str>, unknown: usize) {
+        kinds.into_iter().for_each(|kind| self.stream_events.with_label_values(&[kind]).inc());
+        if unknown > 0 {
+            self.stream_events.with_label_values(&["unknown"]).inc_by(unknown as u64);
+        }
+    }
+
+    /// A whole state is asked for, for this reason out of a closed set.
+    pub fn rehydrates(&self, reason: &'static str) {
+        self.rehydrations.with_label_values(&[reason]).inc();
+    }
+
+    /// A fetched list differs from what the changes add up to.
+    pub fn drifted(&self) {
+        self.drifts.with_label_values::<&str>(&[]).inc();
     }
 
     /// SDKs report that they have evaluated a toggle so often. To be called when a report arrives, not when it is put

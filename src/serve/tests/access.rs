@@ -80,6 +80,9 @@ fn routes_have_names_without_parameters() {
     let told = listen(&mut bench, Interest { spans: Share::ALL, ..Interest::default() });
     for (target, pattern) in [
         ("/api/client/features/checkout", "/api/client/features/{feature_name}"),
+        ("/api/client/delta", "/api/client/delta"),
+        ("/api/client/streaming", "/api/client/streaming"),
+        ("/api/client/features/streaming", "/api/client/features/{feature_name}"),
         ("/api/frontend/all", "/api/frontend/all"),
         ("/api/proxy/features/x", "/api/proxy/features/{feature_name}"),
         ("/internal-backstage/features/x", "/internal-backstage/features/{token}"),
