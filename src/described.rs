@@ -20,8 +20,6 @@ pub struct Described {
     pub environments: Vec<Arc<EnvironmentData>>,
     /// What the readiness probe is told.
     pub ready: bool,
-    /// Environments whose data still is that of a backup, at least in part: gauge `brink_restored_environments`.
-    pub restored_environments: usize,
 }
 
 /// How the refreshes of one token stand.

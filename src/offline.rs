@@ -171,7 +171,6 @@ impl Offline {
             refreshes: Vec::new(),
             environments: self.catalog.environments().map(Arc::clone).collect(),
             ready: true,
-            restored_environments: 0,
         }
     }
 

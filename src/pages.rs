@@ -21,7 +21,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, select};
 use status::Identity;
 
 use crate::{
-    control::Control,
+    control::{Control, unless_it_panics},
     described::Described,
     messages::{Ask, Verdict, Waiter},
     observe::exposition::{Exposition, TEXT_TYPE},
@@ -104,7 +104,9 @@ fn run(sources: &mut Sources, asks: &Receiver<PageAsk>, stopped: &Receiver<Infal
         select! {
             recv(asks) -> ask => match ask {
                 Ok(PageAsk { page, waiter }) => {
-                    let document = Arc::new(sources.make(&page));
+                    let lost = format!("The page {page:?} is not made");
+                    let document = unless_it_panics(&lost, || sources.make(&page));
+                    let document = Arc::new(document.unwrap_or(Document::UNAVAILABLE));
                     sources.broadcast.answer(waiter.shard, waiter.ticket, Verdict::Page(document));
                 }
                 Err(_) => return,

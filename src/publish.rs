@@ -14,6 +14,7 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::{
+    control::unless_it_panics,
     evaluate::Engine,
     features::{
         compress::{COMPRESS_BYTES_MIN, Coding, compress},
@@ -263,12 +264,9 @@ fn compile(environment: &Arc<EnvironmentData>, previous: Option<&Engine>) -> Arc
 
 fn make(order: &Order) -> Form {
     let Order { view, coding } = order;
-    Form {
-        scope: view.scope.clone(),
-        etag: view.etag,
-        coding: *coding,
-        body: compress(*coding, &view.identity),
-    }
+    let lost = format!("A list of features goes out without {coding:?}");
+    let body = unless_it_panics(&lost, || compress(*coding, &view.identity)).flatten();
+    Form { scope: view.scope.clone(), etag: view.etag, coding: *coding, body }
 }
 
 #[cfg(test)]

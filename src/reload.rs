@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use crate::{
     config::{lists, settings::TokenFiles},
+    control::unless_it_panics,
     messages::Ask,
 };
 
@@ -17,7 +18,11 @@ use crate::{
 /// # Errors
 /// If the system has no thread left.
 pub fn start(files: TokenFiles, hangups: Receiver<()>, control: Sender<Ask>) -> io::Result<()> {
-    let run = move || hangups.iter().for_each(|()| reload(&files, &control));
+    let run = move || {
+        for () in &hangups {
+            unless_it_panics("Tokens were not read again, the old ones stay", || reload(&files, &control));
+        }
+    };
     thread::Builder::new().name("reload".to_owned()).spawn(run).map(drop)
 }
 

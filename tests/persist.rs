@@ -20,6 +20,8 @@ mod kill;
 mod prepare;
 #[path = "persist/redis.rs"]
 mod redis;
+#[path = "persist/relay.rs"]
+mod relay;
 #[path = "persist/s3.rs"]
 mod s3;
 #[path = "edge/scene.rs"]

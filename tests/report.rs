@@ -6,6 +6,8 @@
 #[path = "support/brink.rs"]
 #[allow(dead_code, reason = "each test binary uses another part of it")]
 mod brink;
+#[path = "report/chain.rs"]
+mod chain;
 #[path = "report/delivery.rs"]
 mod delivery;
 #[path = "support/fake_upstream.rs"]

@@ -34,12 +34,12 @@ use std::{
 
 use brink::Brink;
 use content::{Content, Sight};
-use crowd::{Crowd, Report};
+use crowd::Crowd;
 use model_unleash::Unleash;
 use rand::{SeedableRng, rngs::SmallRng};
 use scrape::Scrape;
 use storm::Storm;
-use streaming_upstream::StreamingUpstream;
+use streaming_upstream::{DELTA, FEATURES, Request, STREAMING, StreamingUpstream};
 
 const SUBSCRIBERS: usize = 1_000;
 /// A storm, and what comes until it is quiet.
@@ -100,7 +100,7 @@ fn edge(up: &StreamingUpstream) -> Brink {
     let arguments = ["--workers", "2", "edge", "-u", &url, "-t", ALL, "--streaming"];
     let brink = Brink::start(&[&arguments[..], &["--features-refresh-interval-seconds", "1"]].concat());
     for token in [ALL, P1, P2, SOME] {
-        brink.get_until("/api/client/features", &[("authorization", token)], |answer| answer.status == 200);
+        brink.get_until(FEATURES, &[("authorization", token)], |answer| answer.status == 200);
     }
     brink
 }
@@ -126,7 +126,7 @@ impl Soak<'_> {
         let everything = Content::read(&list).expect("a good list");
         self.crowd.rests(SIGHTS.iter().map(|sight| everything.seen_by(sight)).collect());
         let begun = Instant::now();
-        let report = self.settle(begun, lately);
+        self.settle(begun, lately, &everything);
         let took = begun.elapsed();
         thread::sleep(STAYS);
         let again = self.crowd.report().expect("all have reported before");
@@ -135,27 +135,27 @@ impl Soak<'_> {
             0,
             "it did not last, after {lately:?}: {:#?}\n{}",
             again.samples,
-            self.tail()
+            self.tell(&everything)
         );
-        self.count(report.streams);
+        self.count(again.streams);
         self.slowest = self.slowest.max(took);
         self.quiet += 1;
         self.rss.push(self.brink.rss_kb());
         eprintln!(
             "quiet {}: {took:.1?} after {lately:?}; {} streams, {} kB",
             self.quiet,
-            report.streams,
+            again.streams,
             self.rss.last().copied().unwrap_or_default()
         );
     }
 
-    fn settle(&self, begun: Instant, lately: &[&str]) -> Report {
+    fn settle(&self, begun: Instant, lately: &[&str], everything: &Content) {
         loop {
             let report = self.crowd.report();
-            if let Some(report) = report.clone().filter(|report| report.wrong == 0) {
-                return report;
+            if report.as_ref().is_some_and(|report| report.wrong == 0) {
+                return;
             }
-            assert!(begun.elapsed() < PATIENCE, "after {lately:?}: {report:#?}\n{}", self.tail());
+            assert!(begun.elapsed() < PATIENCE, "after {lately:?}: {report:#?}\n{}", self.tell(everything));
             thread::sleep(Duration::from_millis(20));
         }
     }
@@ -201,9 +201,32 @@ impl Soak<'_> {
         assert_eq!(brink.wait(), Some(0));
     }
 
-    fn tail(&self) -> String {
+    /// On which side it went wrong.
+    fn tell(&self, everything: &Content) -> String {
+        let served = self.brink.get(FEATURES, &[("authorization", ALL)]).json();
+        let served = Content::read(&served).map(|served| served.difference(&everything.seen_by(&SIGHTS[0])));
+        let asked: Vec<String> =
+            [STREAMING, DELTA, FEATURES].iter().flat_map(|path| self.asked(path)).collect();
+        let page = self.brink.get("/internal-backstage/metrics", &[]).text();
+        let figures: Vec<&str> = page.lines().filter(|line| line.contains("_stream")).collect();
         let log = self.brink.log();
         let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(40)..].join("\n")
+        format!(
+            "brink serves wrongly: {served:?}\n{} streams upstream; asked for:\n{}\n{}\n{}",
+            self.up.open_streams(),
+            asked.join("\n"),
+            figures.join("\n"),
+            lines[lines.len().saturating_sub(40)..].join("\n")
+        )
+    }
+
+    /// The last requests to upstream.
+    fn asked(&self, path: &str) -> Vec<String> {
+        let requests = self.up.requests(path);
+        let last = &requests[requests.len().saturating_sub(5)..];
+        let ids = |one: &Request| {
+            ["last-event-id", "if-none-match"].map(|name| one.header(name).map(str::to_owned))
+        };
+        last.iter().map(|one| format!("{path} {:?} {:.1?} ago", ids(one), one.at.elapsed())).collect()
     }
 }

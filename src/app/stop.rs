@@ -3,7 +3,7 @@
 use std::{thread, time::Instant};
 
 use brink_shards::ShardPool;
-use crossbeam_channel::{Receiver, never, select};
+use crossbeam_channel::{Receiver, select};
 
 use super::Failed;
 use crate::{
@@ -56,30 +56,21 @@ pub(super) fn until_stopped(
     stopping: &Stopping,
 ) -> Result<(), Failed> {
     let stopped: Receiver<_> = signals.watch()?;
-    let reporting = keepers.reporting.as_ref();
-    let mut reports_ended = reporting.map_or_else(never, |reporting| reporting.ended().clone());
-    loop {
-        select! {
-            recv(stopped) -> signal => {
-                if let Ok(signal) = signal {
-                    tracing::info!("{signal} received, stopping");
-                }
-                break;
+    select! {
+        recv(stopped) -> signal => {
+            if let Ok(signal) = signal {
+                tracing::info!("{signal} received, stopping");
             }
-            recv(pool.ended()) -> _ => {
-                end(keepers.persist.as_ref());
-                let text = "a shard has ended by a panic: nobody would answer its share of new connections";
-                return Err(Failed::Start(text.to_owned()));
-            }
-            recv(control.ended()) -> _ => {
-                end(keepers.persist.as_ref());
-                let text = "the control thread has ended by a panic: nothing would be refreshed any more";
-                return Err(Failed::Start(text.to_owned()));
-            }
-            recv(reports_ended) -> _ => {
-                tracing::error!("The report thread has ended by a panic: usage is lost until a restart");
-                reports_ended = never();
-            }
+        }
+        recv(pool.ended()) -> _ => {
+            end(keepers.persist.as_ref());
+            let text = "a shard has ended by a panic: nobody would answer its share of new connections";
+            return Err(Failed::Start(text.to_owned()));
+        }
+        recv(control.ended()) -> _ => {
+            end(keepers.persist.as_ref());
+            let text = "the control thread has ended by a panic: nothing would be refreshed any more";
+            return Err(Failed::Start(text.to_owned()));
         }
     }
     pool.announce_stop();

@@ -17,7 +17,6 @@ use self::reader::Reader;
 use super::{
     cli::Line,
     options::{edge as edge_options, probe},
-    pending,
     problem::{Exit, Problem},
     settings::{Config, Mode, Probe},
     typed::CommandName,
@@ -77,7 +76,6 @@ fn config(command: CommandName, reader: &mut Reader<'_>) -> Option<Config> {
         otlp,
         log_format,
         access_log,
-        pending: pending::pending(command, |option| reader.given(option)),
         notices: std::mem::take(&mut reader.notices),
     })
 }

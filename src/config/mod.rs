@@ -13,7 +13,6 @@ pub mod lists;
 mod lower;
 pub mod option;
 mod options;
-mod pending;
 pub mod problem;
 pub mod secret;
 pub mod settings;

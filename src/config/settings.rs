@@ -50,9 +50,7 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Of requests that make a log line.
     pub access_log: Share,
-    /// Options that were given and have no effect yet; to be said once at start.
-    pub pending: Vec<&'static str>,
-    /// Other remarks about the command line; to be said once each at start.
+    /// Remarks about the command line; to be said once each at start.
     pub notices: Vec<String>,
 }
 

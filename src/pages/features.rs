@@ -52,7 +52,6 @@ mod tests {
             refreshes: Vec::new(),
             environments: catalog.environments().map(Arc::clone).collect(),
             ready: true,
-            restored_environments: 0,
         }
     }
 

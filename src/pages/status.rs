@@ -115,7 +115,7 @@ pub fn write(identity: &Identity, now: SystemTime, described: &Described, look: 
         environments: environments(described),
         refreshes: described.refreshes.iter().map(|one| RefreshRow::new(one, shows_tokens)).collect(),
         upstream: look.families.iter().filter(|family| family.name() == UPSTREAM).flat_map(calls).collect(),
-        counters: look.families.iter().flat_map(counters).chain([restored(described)]).collect(),
+        counters: look.families.iter().flat_map(counters).collect(),
         tokens: if shows_tokens { &described.tokens.tokens } else { &[] },
         invalid_tokens: described.tokens.invalid,
     };
@@ -125,7 +125,7 @@ pub fn write(identity: &Identity, now: SystemTime, described: &Described, look: 
 const UPSTREAM: &str = "edge_upstream_latency";
 
 /// Families whose values are shown as they are, and under which name.
-const COUNTERS: [(&str, &str); 9] = [
+const COUNTERS: [(&str, &str); 10] = [
     ("brink_queue_length", "waiting in queue"),
     ("brink_usage_dropped_total", "usage left out"),
     ("brink_log_lines_dropped_total", "log lines left out"),
@@ -135,6 +135,7 @@ const COUNTERS: [(&str, &str); 9] = [
     ("brink_accept_errors_total", "connections that could not be accepted"),
     ("brink_panics_total", "panics"),
     ("metrics_interval_between_send", "seconds between reports"),
+    ("brink_restored_environments", "environments served from the backup"),
 ];
 
 fn environments(described: &Described) -> Vec<Environment<'_>> {
@@ -179,13 +180,6 @@ fn counters(family: &MetricFamily) -> Vec<Counter> {
         Counter { name: [&[*name], labels.as_slice()].concat().join(" "), value: value(metric) }
     });
     rows.collect()
-}
-
-fn restored(described: &Described) -> Counter {
-    Counter {
-        name: "environments served from the backup".to_owned(),
-        value: described.restored_environments as f64,
-    }
 }
 
 fn label(metric: &Metric, name: &str) -> String {
@@ -261,7 +255,6 @@ mod tests {
             tokens: Listing { tokens: Vec::new(), invalid: 4 },
             refreshes: Vec::new(),
             environments: Vec::new(),
-            restored_environments: 0,
             ready: true,
         };
         let status: Value =

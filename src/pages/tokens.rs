@@ -89,7 +89,6 @@ mod tests {
             }],
             environments: Vec::new(),
             ready: true,
-            restored_environments: 0,
         };
         let record = r#"{"token":"*:development.abcd****","type":"backend","environment":"development","projects":["*"],"status":"Validated"}"#;
         let expected = format!(

@@ -15,12 +15,7 @@ mod s3;
 pub mod store;
 mod worker;
 
-use std::{
-    io,
-    panic::{AssertUnwindSafe, catch_unwind},
-    thread,
-    time::Duration,
-};
+use std::{io, thread, time::Duration};
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded, unbounded};
 
@@ -32,7 +27,7 @@ use self::{
     store::Store,
     worker::{Order, Worker},
 };
-use crate::config::settings;
+use crate::{config::settings, control::unless_it_panics};
 
 /// How long the first snapshot waits for the backup. A store that is not done by then delays nothing more: what it has
 /// is taken in when it comes.
@@ -91,9 +86,7 @@ pub fn start(store: Box<dyn Store>, seed: u64) -> io::Result<(Persist, Start)> {
     let (order, orders) = unbounded();
     let mut worker = Worker::new(store, far, orders, seed);
     thread::Builder::new().name("persist".to_owned()).spawn(move || {
-        if catch_unwind(AssertUnwindSafe(|| worker.run())).is_err() {
-            tracing::error!("The persist thread has ended by a panic: nothing is backed up any more");
-        }
+        unless_it_panics("Nothing is backed up any more until brink is started again", || worker.run());
     })?;
     let start = Start { link: near, wait: limits.reading.min(START_WAIT_MAX) };
     Ok((Persist { orders: order, writing: limits.writing }, start))

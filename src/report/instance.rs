@@ -45,7 +45,7 @@ impl Identity {
 
     /// The document.
     pub fn document(&self, contents: &Contents<'_>) -> Vec<u8> {
-        let Contents { observed, reported, revisions, children } = contents;
+        let Contents { observed, reported, revisions, children, for_old_edges } = contents;
         let since = observed.consumption.since(&reported.consumption);
         let document = Document {
             identifier: &self.identifier,
@@ -73,7 +73,11 @@ impl Identity {
             },
             request_consumption_since_last_report: since
                 .frontend
-                .map(|requests| RequestConsumption { metered_group: GROUP, requests })
+                .map(|requests| RequestConsumption {
+                    metered_group: GROUP,
+                    metered_group_of_old: for_old_edges.then_some(GROUP),
+                    requests,
+                })
                 .into_iter()
                 .collect(),
             edge_api_key_revision_ids: revisions.iter().map(ApiKeyRevision::from).collect(),
@@ -93,6 +97,8 @@ pub struct Contents<'a> {
     pub revisions: &'a [Revision],
     /// Documents of edges below us, passed on as they came.
     pub children: &'a [&'a RawValue],
+    /// Unleash Edge 19.15 writes `meteredGroup` and reads `metered_group`, and refuses a document without it.
+    pub for_old_edges: bool,
 }
 
 /// The one group that requests are metered in.
@@ -181,6 +187,8 @@ struct DataPoint {
 #[serde(rename_all = "camelCase")]
 struct RequestConsumption {
     metered_group: &'static str,
+    #[serde(rename = "metered_group", skip_serializing_if = "Option::is_none")]
+    metered_group_of_old: Option<&'static str>,
     requests: u64,
 }
 
@@ -299,6 +307,7 @@ mod tests {
             reported: &reported,
             revisions: &[revision],
             children: &[&child],
+            for_old_edges: false,
         };
         let expected = concat!(
             r#"{"identifier":"01M7","appName":"my-edge","hosting":"self-hosted","region":null,"edgeVersion":"20.4.1","#,
@@ -321,7 +330,13 @@ mod tests {
     #[test]
     fn nothing_observed_yet_is_a_document_too() {
         let (observed, reported) = (Observed::default(), Observed::default());
-        let contents = Contents { observed: &observed, reported: &reported, revisions: &[], children: &[] };
+        let contents = Contents {
+            observed: &observed,
+            reported: &reported,
+            revisions: &[],
+            children: &[],
+            for_old_edges: false,
+        };
         let text = written(&contents);
         assert!(
             text.contains(r#""processMetrics":null"#) && text.contains(r#""connectedEdges":[]"#),

@@ -41,6 +41,11 @@ impl Minute {
         result.is_ok() || is_refused
     }
 
+    /// It is to be sent again now.
+    pub fn hurry(&mut self, now: Instant) {
+        self.due = now;
+    }
+
     /// It cannot be sent now.
     pub fn wait(&mut self, now: Instant, random: &mut impl Rng) {
         self.pause(false, now, random);

@@ -120,11 +120,6 @@ impl Reporting {
         &self.inquiries
     }
 
-    /// Is disconnected when the thread has ended; never receives anything.
-    pub fn ended(&self) -> &Receiver<Infallible> {
-        self.control.ended()
-    }
-
     /// Looks at the shards' figures while they still answer, for the instance data of [`Reporting::finish`].
     pub fn look_around(&self) {
         let (page, looked) = bounded(1);

@@ -27,6 +27,8 @@ pub struct Tidings {
     minute: Minute,
     /// What upstream knows, or has no use for.
     reported: Observed,
+    /// Upstream could not read a document: from then on they suit old edges, too.
+    for_old_edges: bool,
     under_way: Option<UnderWay>,
     last: Last,
 }
@@ -52,7 +54,15 @@ impl Tidings {
     pub fn new(identity: Identity, observe: Observe, now: Instant, random: &mut impl Rng) -> Self {
         let minute = Minute::new(now, random);
         let reported = Observed::default();
-        Self { identity, observe, minute, reported, under_way: None, last: Last::Unwanted }
+        Self {
+            identity,
+            observe,
+            minute,
+            reported,
+            for_old_edges: false,
+            under_way: None,
+            last: Last::Unwanted,
+        }
     }
 
     /// The document, if it is due.
@@ -67,7 +77,9 @@ impl Tidings {
         let children = ledger.take_children();
         let documents: Vec<&RawValue> = children.iter().map(Child::document).collect();
         let reported = &self.reported;
-        let contents = Contents { observed: &observed, reported, revisions, children: &documents };
+        let for_old_edges = self.for_old_edges;
+        let contents =
+            Contents { observed: &observed, reported, revisions, children: &documents, for_old_edges };
         let body = self.identity.document(&contents);
         self.under_way = Some(UnderWay { observed, children });
         Some(body)
@@ -104,8 +116,14 @@ impl Tidings {
             self.reported = under_way.observed;
         } else {
             ledger.put_back_children(under_way.children);
-            // The one at the end would fail as well.
-            if self.last == Last::Wanted {
+            if is_unreadable(result) && !std::mem::replace(&mut self.for_old_edges, true) {
+                self.minute.hurry(now);
+                // The one at the end is not lost by what is learned only now.
+                if self.last == Last::Done {
+                    self.last = Last::Wanted;
+                }
+            } else if self.last == Last::Wanted {
+                // The one at the end would fail as well.
                 self.last = Last::Done;
             }
         }
@@ -132,11 +150,17 @@ impl Tidings {
     /// The document of `/internal-backstage/instancedata`.
     pub fn page(&mut self, revisions: &[Revision], ledger: &mut Ledger) -> Vec<u8> {
         let observed = (self.observe)();
-        let contents = Contents { observed: &observed, reported: &self.reported, revisions, children: &[] };
+        let reported = &self.reported;
+        let contents =
+            Contents { observed: &observed, reported, revisions, children: &[], for_old_edges: false };
         let this = self.identity.document(&contents);
         let children = ledger.take_children();
         let connected = serde_json::to_vec(&children).unwrap_or_else(|_| b"[]".to_vec());
         ledger.put_back_children(children);
         [b"{\"this_instance\":", &*this, b",\"connected_instances\":", &connected, b"}"].concat()
     }
+}
+
+fn is_unreadable(result: &Result<u16, CallError>) -> bool {
+    matches!(result, Err(CallError::Status { status: 400 | 422, .. }))
 }

@@ -27,7 +27,6 @@ impl Sync {
             refreshes: refreshes.collect(),
             environments: self.catalog.environments().map(Arc::clone).collect(),
             ready: is_ready(&self.registry, &self.catalog),
-            restored_environments: self.restore.restored_environments(),
         }
     }
 

@@ -265,6 +265,8 @@ impl Sync {
         let tokens_changed = std::mem::take(&mut self.tokens_changed);
         self.changed = false;
         self.offer_backup(tokens_changed);
+        // Before the data can be seen: whoever sees data of the backup finds it said.
+        self.tally.restored_stand(self.restore.restored_environments());
         let Self { registry, catalog, loads, publisher, .. } = self;
         let ready = is_ready(registry, catalog);
         publisher.publish(Arc::clone(&self.tokens), ready, |scope| Data {

@@ -15,7 +15,7 @@ use http::{
     header::{CONTENT_TYPE, IF_NONE_MATCH, LOCATION},
 };
 use serde_json::to_vec;
-use ureq::{Agent, Body, Proxy, ProxyProtocol, config::Config};
+use ureq::{Agent, Body, Proxy, ProxyProtocol, config::Config, unversioned::resolver::DefaultResolver};
 use url::Url;
 
 use super::{
@@ -24,7 +24,9 @@ use super::{
     forward,
     headers::{Headers, USER_AGENT_TEXT},
     limits::{BODY_BYTES_MAX, HEAD_BYTES_MAX, IDLE_CONNECTION_AGE, IDLE_CONNECTIONS_MAX, REDIRECTS_MAX},
-    proxy, tls,
+    proxy,
+    socket::{self, KeptAlive},
+    tls,
     url::{Base, redirect_target},
     wire::{Registrant, Registration, ValidateRequest, read_validated},
 };
@@ -327,6 +329,7 @@ struct AgentMaker {
     config: Config,
     /// A plain upstream behind a plain proxy needs requests in absolute form; see [`forward`].
     forward: Option<Proxy>,
+    keepalive: Duration,
 }
 
 impl AgentMaker {
@@ -337,13 +340,14 @@ impl AgentMaker {
             Some(proxy) if needs_forward(&proxy) => (Some(proxy), None),
             proxy => (None, proxy),
         };
-        Ok(Self { config: configuration(settings, tunnel)?, forward })
+        Ok(Self { config: configuration(settings, tunnel)?, forward, keepalive: settings.keepalive_timeout })
     }
 
     fn make(&self) -> Agent {
+        let (config, sockets) = (self.config.clone(), KeptAlive::every(self.keepalive));
         match &self.forward {
-            Some(proxy) => forward::agent(self.config.clone(), proxy),
-            None => self.config.clone().new_agent(),
+            Some(proxy) => forward::agent(config, sockets, proxy),
+            None => Agent::with_parts(config, socket::connector(sockets), DefaultResolver::default()),
         }
     }
 }
@@ -355,7 +359,6 @@ fn configuration(settings: &settings::Upstream, proxy: Option<Proxy>) -> Result<
         .max_redirects(0)
         .proxy(proxy)
         .user_agent(USER_AGENT_TEXT)
-        .no_delay(true)
         .timeout_resolve(Some(settings.connect_timeout))
         .timeout_connect(Some(settings.connect_timeout))
         .timeout_global(Some(settings.socket_timeout))

@@ -11,18 +11,20 @@ use ureq::{
     config::Config,
     unversioned::{
         resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver},
-        transport::{Buffers, ConnectionDetails, Connector, NextTimeout, TcpConnector, Transport},
+        transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport},
     },
 };
 
+use super::socket::KeptAlive;
+
 /// An agent that sends everything to `proxy`. `config` must not name a proxy itself.
-pub(super) fn agent(config: Config, proxy: &Proxy) -> Agent {
+pub(super) fn agent(config: Config, sockets: KeptAlive, proxy: &Proxy) -> Agent {
     let credentials = proxy.username().map(|user| {
         let pair = format!("{user}:{}", proxy.password().unwrap_or_default());
         format!("proxy-authorization: Basic {}\r\n", BASE64_STANDARD.encode(pair))
     });
     let absolute = AbsoluteForm { credentials: credentials.unwrap_or_default() };
-    let connector = Connector::<()>::chain(TcpConnector::default(), absolute);
+    let connector = Connector::<()>::chain(sockets, absolute);
     Agent::with_parts(
         config,
         connector,

@@ -25,6 +25,7 @@ mod mask;
 mod pkcs12;
 mod proxy;
 mod reporting;
+mod socket;
 mod tls;
 mod url;
 

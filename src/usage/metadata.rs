@@ -26,6 +26,8 @@ pub enum SdkType {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Metadata {
+    /// Unleash refuses a registration where it is null, and with it the whole post. The others may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) sdk_version: Option<Box<str>>,
     pub(super) sdk_type: Option<SdkType>,
     pub(super) yggdrasil_version: Option<Box<str>>,

@@ -67,6 +67,15 @@ pub fn stop(mut brink: Brink) -> String {
     brink.log()
 }
 
+/// Environments that are served from the backup, as the metrics have it.
+#[track_caller]
+pub fn restored(brink: &Brink) -> String {
+    let text = brink.get("/internal-backstage/metrics", &[]).text();
+    assert!(text.contains("\n# TYPE brink_restored_environments gauge\n"), "{text}");
+    let line = text.lines().find_map(|line| line.strip_prefix("brink_restored_environments "));
+    line.expect("a sample").to_owned()
+}
+
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("there").permissions().mode() & 0o777
 }
@@ -92,6 +101,7 @@ fn a_restart_without_upstream_serves_what_was_served() {
     up.add_token(FRONTEND, "frontend", &["*"]);
     let brink = start(&up.url(), &folder, &["-t", TOKEN]);
     serves(&brink, TOKEN, &["old"]);
+    assert_eq!(restored(&brink), "0");
     brink.get_until("/api/frontend", &[("authorization", FRONTEND)], |response| response.status == 200);
     stop(brink);
     assert_eq!(
@@ -116,12 +126,14 @@ fn a_restart_without_upstream_serves_what_was_served() {
     assert_eq!(features(&brink, TOKEN).names(), ["old"]);
     assert_eq!(brink.get("/api/frontend", &[("authorization", FRONTEND)]).status, 200);
     assert!(brink.log().contains("Restored from the backup"), "{}", brink.log());
+    assert_eq!(restored(&brink), "1");
 
     let _up = nobody.open(|up| {
         prepare(up);
         up.set_features("development", document(&["new"]));
     });
     serves(&brink, TOKEN, &["new"]);
+    assert_eq!(restored(&brink), "0");
     stop(brink);
     assert_eq!(folder.read("unleash_features.json")[0][1]["features"][0]["name"], "new");
 }

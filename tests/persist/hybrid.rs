@@ -3,7 +3,7 @@
 use crate::{
     brink::{Brink, file_of, run},
     fake_upstream::ClosedPort,
-    folder::{Folder, start, stop},
+    folder::{Folder, restored, start, stop},
     scene::{TOKEN, document, edge, features, is_come_back_later, prepare, readiness, serves, upstream},
 };
 
@@ -46,6 +46,7 @@ fn the_backup_comes_before_the_file_and_the_file_does_not_go_into_it() {
     let brink = start(&nobody.url(), &folder, &["-t", &both, "--bootstrap-file", file]);
     assert_eq!(features(&brink, TOKEN).names(), ["of-the-backup"]);
     assert_eq!(features(&brink, ELSEWHERE).names(), ["of-the-file"]);
+    assert_eq!(restored(&brink), "1", "the file is no backup");
     let _up = nobody.open(prepare);
     serves(&brink, TOKEN, &["old"]);
 }

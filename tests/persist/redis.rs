@@ -21,14 +21,14 @@ use crate::{
 };
 
 /// A Redis of our own, without persistence; ended when dropped.
-struct RedisServer {
+pub struct RedisServer {
     child: Child,
-    port: u16,
+    pub port: u16,
     folder: TempDir,
 }
 
 impl RedisServer {
-    fn start(args: &[&str]) -> Self {
+    pub fn start(args: &[&str]) -> Self {
         Self::start_on(free_port(), args)
     }
 
@@ -60,7 +60,7 @@ impl RedisServer {
     }
 
     /// Runs a command over the unix socket.
-    fn cli(&self, args: &[&str]) -> String {
+    pub fn cli(&self, args: &[&str]) -> String {
         let output = Command::new("redis-cli")
             .arg("-s")
             .arg(self.folder.path().join("redis.sock"))

@@ -33,6 +33,8 @@ class Play:
         # The brink that is restarted while SDKs report to it, and those.
         self.reporter = None
         self.users = []
+        # Edges below edges.
+        self.chains = []
         # A browser, and the brink whose pages it shows while there is load on it.
         self.browser = None
         self.shown = None
@@ -48,7 +50,7 @@ class Play:
         return sorted(f["name"] for f in features if not f["name"].startswith("random-"))
 
     def end(self):
-        brinks = (self.reporter, self.shown, self.brink)
+        brinks = (*self.chains, self.reporter, self.shown, self.brink)
         for actor in (self.watcher, self.visitors, *self.users, self.browser, self.load, *brinks, self.server):
             if actor:
                 actor.stop()

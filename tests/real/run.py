@@ -15,6 +15,7 @@ import time
 
 import backend
 import browsers
+import chain
 import frontend
 import outages
 import pages
@@ -27,7 +28,7 @@ from stage import SDKS
 NOT_YET = set()
 
 
-def checks():
+def checks(play):
     """Title, check, and the part of brink without which it cannot hold, if there is one."""
     yield "brink starts before the server", outages.brink_starts_before_the_server
     yield "brink becomes ready by itself", outages.brink_becomes_ready_by_itself
@@ -36,6 +37,7 @@ def checks():
     yield from browser_checks()
     yield "usage arrives at the server", usage.usage_arrives_at_the_server
     yield from usage_checks()
+    yield from chain.checks(play, "chain", "brink below brink", play.program, play.program)
     yield from page_checks()
     yield "an SDK sees a flip", backend.sdk_sees_a_flip
     yield "brink keeps serving while the server hangs", outages.keeps_serving_while_the_server_hangs
@@ -100,13 +102,13 @@ def again(visitor, method):
     return lambda play: browsers.fetches_again_with_a_tag(play, visitor, method)
 
 
-def main(program):
+def perform(play, checks):
+    """Runs the checks in order, ends the play, and returns the exit code."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         signal.signal(getattr(signal, name), lambda number, _: sys.exit(128 + number))
     passed = failed = 0
-    play = Play(program)
     try:
-        for title, check, *parts in checks():
+        for title, check, *parts in checks(play):
             if missing := NOT_YET.intersection(parts):
                 print(f"not yet {title} (brink has no {', '.join(missing)})", flush=True)
                 continue
@@ -127,4 +129,4 @@ def main(program):
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(perform(Play(*sys.argv[1:]), checks))

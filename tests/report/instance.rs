@@ -1,10 +1,12 @@
 //! Instance data, as it is sent at the end of the process; its dates are tested where they are decided.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::{
     brink::Brink,
-    fake_upstream::{FakeUpstream, INSTANCE, on},
+    fake_upstream::{FakeUpstream, Habit, INSTANCE, on},
     scene::{TOKEN, running, serves},
     usage::report,
 };
@@ -49,12 +51,21 @@ fn edges_below_are_passed_on_the_newest_of_each() {
 }
 
 #[test]
-fn our_own_is_taken_by_an_edge_of_our_kind() {
-    let (child_up, mut child) = running(&["--app-name", "child"]);
-    let ours = stopped(&child_up, &mut child);
-    let (up, mut parent) = running(&["--app-name", "parent"]);
-    report(&parent, INSTANCE, &ours);
-    let document = stopped(&up, &mut parent);
-    assert_eq!(document["appName"], "parent");
-    assert_eq!(document["connectedEdges"], json!([ours]));
+fn an_old_edge_above_that_cannot_read_it_gets_it_in_its_own_spelling() {
+    let (up, mut brink) = running(&["--pretrusted-tokens", "*:development.s3cret-of-a-browser-0001"]);
+    let browser = [("authorization", "*:development.s3cret-of-a-browser-0001")];
+    assert_eq!(brink.get("/api/frontend", &browser).status, 200);
+    up.set_habit_on_times(INSTANCE, 1, Habit::Status(400));
+    brink.signal("TERM");
+    assert_eq!(brink.wait(), Some(0), "{}", brink.log());
+    let requests = up.requests();
+    let keys = on(&requests, INSTANCE).map(|post| {
+        let group = post.json()["requestConsumptionSinceLastReport"][0].clone();
+        assert_eq!(group["requests"], 1);
+        group.as_object().expect("a group").keys().cloned().collect::<BTreeSet<String>>()
+    });
+    let expected = [&["meteredGroup", "requests"][..], &["meteredGroup", "metered_group", "requests"]];
+    let expected =
+        expected.map(|keys| keys.iter().map(|key| (*key).to_owned()).collect::<BTreeSet<String>>());
+    assert_eq!(keys.collect::<Vec<_>>(), expected);
 }

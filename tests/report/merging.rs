@@ -105,33 +105,6 @@ fn tokens_in_use_alone_are_reported_rarely() {
     assert_eq!(elements(&up.requests(), "seenTokens"), [TOKEN]);
 }
 
-/// What an edge like us posts to an upstream like us: it names itself as the only hop.
-#[test]
-fn what_an_edge_below_reports_arrives_with_us_as_the_farther_hop() {
-    let (child_up, child) = reporting(&["--app-name", "child"]);
-    report(&child, REGISTER, &registration("svc"));
-    let mut body = bucket("2026-11-21T02:10:00Z", &[("fa", 5)]);
-    body["impactMetrics"] =
-        json!([{"type": "counter", "name": "c1", "help": "h", "samples": [{"value": 2.0}]}]);
-    report(&child, METRICS, &body);
-    has_taken(&child_up, 5);
-    child_up.wait_for("the application", |requests| !elements(requests, "applications").is_empty());
-    let (up, parent) = reporting(&["--app-name", "parent"]);
-    for passed_on in taken(&child_up.requests()) {
-        report(&parent, BULK, &passed_on.json());
-    }
-    has_taken(&up, 5);
-    up.wait_for("the application", |requests| !elements(requests, "applications").is_empty());
-    up.wait_for("the impact metric", |requests| !elements(requests, "impactMetrics").is_empty());
-    let requests = up.requests();
-    let app = &elements(&requests, "applications")[0];
-    let hops = app["connectVia"].as_array().expect("hops").iter().map(|hop| &hop["appName"]);
-    assert_eq!(hops.collect::<Vec<_>>(), ["child", "parent"]);
-    let metric = &elements(&requests, "impactMetrics")[0];
-    assert_eq!((&metric["name"], &metric["samples"][0]["value"]), (&json!("c1"), &json!(2.0)));
-    assert_eq!(elements(&requests, "seenTokens"), [TOKEN]);
-}
-
 #[test]
 fn the_backstage_shows_what_upstream_does_not_have_yet() {
     let (up, brink) = crate::scene::running(&["--metrics-interval-seconds", "3600"]);

@@ -124,8 +124,11 @@ impl Subscriber {
     /// Does what is due. At quiet times nobody leaves, and who is away comes.
     pub fn look(&mut self, now: Instant, is_quiet: bool, random: &mut SmallRng, diary: &mut Diary) {
         let is_due = now >= self.next;
-        if is_quiet && self.habit == Habit::Naps {
-            self.reads_at = now;
+        if is_quiet {
+            self.leaves_inside = false;
+            if self.habit == Habit::Naps {
+                self.reads_at = now;
+            }
         }
         match (self.socket.is_some(), self.habit) {
             (false, _) if is_due || is_quiet => self.connect(is_quiet, random, diary, now),

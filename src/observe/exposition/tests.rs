@@ -53,6 +53,7 @@ const ALWAYS: &[&str] = &[
 const USED: &[&str] = &[
     "brink_publish_to_applied_seconds{} histogram",
     "brink_queue_length{queue} gauge",
+    "brink_restored_environments{} gauge",
     "brink_stream_drift_total{} counter",
     "brink_stream_events_total{type} counter",
     "brink_stream_rehydrations_total{reason} counter",
@@ -179,6 +180,7 @@ fn exercise(tally: &Tally) {
     tally.upload_interval(Duration::from_secs(60));
     tally.usage_dropped("bytes", 5);
     tally.watch_queue("asks", || 3);
+    tally.restored_stand(2);
 }
 
 fn ask(meter: &mut Meter, endpoint: Endpoint, verb: Verb, status: u16) {
@@ -312,6 +314,7 @@ fn calls_to_upstream_are_counted_by_what_came_of_them() {
     check("metrics_interval_between_send", &[], 60.0);
     check("brink_usage_dropped_total", &[("reason", "bytes")], 5.0);
     check("brink_queue_length", &[("queue", "asks")], 3.0);
+    check("brink_restored_environments", &[], 2.0);
     let latency = tally.upstream_latency();
     assert_eq!((latency.features.count, latency.features.avg_ms), (6, 1.5));
     assert_eq!((latency.metrics.count, latency.edge.count), (4, 3));

@@ -52,6 +52,7 @@ pub struct Tally {
     batch_bytes: HistogramVec,
     upload_interval: GaugeVec,
     dropped: IntCounterVec,
+    restored: IntGaugeVec,
     queues: Mutex<Vec<Queue>>,
     queue_length: IntGaugeVec,
 }
@@ -159,6 +160,11 @@ impl Tally {
                 "brink_usage_dropped_total",
                 "Usage that was not sent upstream and never will be",
                 &["reason"],
+            ),
+            restored: plain.gauge(
+                "brink_restored_environments",
+                "Environments whose data is that of the backup, at least in part: upstream has not answered for all yet",
+                &[],
             ),
             queues: Mutex::default(),
             queue_length: plain.gauge(
@@ -270,6 +276,11 @@ impl Tally {
     /// Usage is lost, for this reason out of a closed set.
     pub fn usage_dropped(&self, reason: &'static str, count: u64) {
         self.dropped.with_label_values(&[reason]).inc_by(count);
+    }
+
+    /// So many environments are served from the backup, at least in part.
+    pub fn restored_stand(&self, environments: usize) {
+        self.restored.with_label_values::<&str>(&[]).set(saturated(environments));
     }
 
     /// Shows the length of a queue from now on.

@@ -40,7 +40,7 @@ const APPLICATION: &str = concat!(
 
 const METRIC: &str = concat!(
     r#"{"featureName":"fa","appName":"svc","environment":"development","timestamp":"2026-11-21T02:10:00Z","#,
-    r#""yes":4,"no":1,"variants":{"x":3,"y":1},"sdkVersion":null,"sdkType":null,"yggdrasilVersion":null,"#,
+    r#""yes":4,"no":1,"variants":{"x":3,"y":1},"sdkType":null,"yggdrasilVersion":null,"#,
     r#""platformName":"node","platformVersion":"24.0"}"#,
 );
 

@@ -197,6 +197,9 @@ impl Served {
 
     fn check(&self) {
         let Some(view) = &self.replica else { return };
+        if self.subscribers.iter().all(|subscriber| subscriber.position.is_none()) {
+            return;
+        }
         let all = Held::of_body(view);
         for subscriber in self.subscribers.iter().filter(|subscriber| subscriber.position.is_some()) {
             let mut expected = all.clone();
