@@ -272,8 +272,9 @@ impl Sync {
         following.list_tag = fresh.etag.filter(|_| is_kept);
         match polled {
             Polled::Same => self.agrees(&key),
-            Polled::Late | Polled::Behind => {}
-            Polled::Ahead => self.look_again(&key, now),
+            Polled::Behind => {}
+            // What was overtaken was not compared.
+            Polled::Late | Polled::Ahead => self.look_again(&key, now),
             Polled::Take => self.apply(key, &scope, fresh.content),
             Polled::Drift => self.drifted(&key, &scope),
             Polled::Restart => {
@@ -289,7 +290,7 @@ impl Sync {
         }
     }
 
-    /// Changes may be a moment behind lists; where they are asked for, that comes first.
+    /// Changes may be a moment behind lists, or before them; where they are asked for, that comes first.
     fn look_again(&mut self, key: &TokenKey, now: Instant) {
         let soon = now + self.schedule.interval().mul_f64(1.5);
         if let Some(following) = self.follows.by_token.get_mut(key) {

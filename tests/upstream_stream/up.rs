@@ -136,6 +136,23 @@ fn an_upstream_with_smaller_ids_is_believed_after_a_while() {
     assert!(metric(&brink, "delta_revision_id", "development").is_some_and(|revision| revision < 40.0));
 }
 
+/// The same, but it goes on changing, so that the first change after the resumption shows it.
+#[test]
+fn smaller_ids_of_an_upstream_that_goes_on_are_noticed_at_once() {
+    let up = upstream();
+    let brink = streaming(&up);
+    up.change_silently(|unleash| {
+        unleash.restart(3);
+        unleash.set("new-life", "p1", 1, None);
+    });
+    up.cut();
+    up.wait_for(STREAMING, 2);
+    up.wait_for_streams(1);
+    up.change(|unleash| unleash.set("later", "p1", 1, None));
+    serves(&brink, &["a", "b", "later", "new-life"]);
+    assert_eq!(metric(&brink, "brink_stream_rehydrations_total", "lower_id"), Some(1.0));
+}
+
 #[test]
 fn an_empty_environment_is_loaded_and_grows() {
     let up = crate::streaming_upstream::StreamingUpstream::start(

@@ -42,7 +42,7 @@ pub enum Polled {
     Same,
     /// To be applied.
     Take,
-    /// To be dropped: the changes are newer.
+    /// To be dropped: the changes are newer. Nothing was compared: better look again soon.
     Late,
     /// To be dropped: changes may be on their way that bring the same. Better look again soon.
     Ahead,

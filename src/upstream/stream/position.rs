@@ -76,7 +76,7 @@ pub struct Position {
     id: Option<String>,
     /// A state has come since the last time that everything was forgotten.
     hydrated: bool,
-    /// The connection began with an id, and nothing has come on it yet.
+    /// The connection began with an id, and nothing with an id has come on it yet.
     resuming: bool,
     /// The connection has had its first event.
     connected: bool,
@@ -135,12 +135,15 @@ impl Position {
             Ok(changes) => changes,
             Err(error) => return Received::gap(Gap::Unreadable(error)),
         };
-        let resumed = std::mem::take(&mut self.resuming).then(|| self.number()).flatten();
+        // An upstream with another history has nothing to say to who is ahead of it, before something changes.
+        let theirs = number_of(&event, &changes);
+        let is_first = theirs.is_some() && std::mem::take(&mut self.resuming);
+        let mine = self.number().filter(|_| is_first);
         if changes.is_incremental() && !self.hydrated {
             return Received::gap(Gap::NotHydrated);
         }
         self.hydrated |= changes.hydrates();
-        let is_lower = !changes.hydrates() && resumed.is_some_and(|mine| is_below(&event, &changes, mine));
+        let is_lower = !changes.hydrates() && mine.zip(theirs).is_some_and(|(mine, theirs)| theirs < mine);
         let is_incomplete = changes.is_incomplete();
         self.id = event.id.or(self.id.take());
         let gap = if is_incomplete { Some(Gap::Unknown) } else { is_lower.then_some(Gap::Lower) };
@@ -159,10 +162,9 @@ impl Received {
     }
 }
 
-/// Whether the first event after a resumption is of another history.
-fn is_below(event: &Event, changes: &Changes, mine: u64) -> bool {
-    let theirs = changes.event_id_max().or_else(|| leading_number(event.id.as_deref()?));
-    theirs.is_some_and(|theirs| theirs < mine)
+/// How far an event leads, if it says so.
+fn number_of(event: &Event, changes: &Changes) -> Option<u64> {
+    changes.event_id_max().or_else(|| leading_number(event.id.as_deref()?))
 }
 
 fn leading_number(id: &str) -> Option<u64> {
@@ -247,7 +249,6 @@ mod tests {
         for (id, events, gap) in [
             (Some("41"), REMOVED, None),
             (Some("40"), "", None),
-            (None, "", None),
             (Some("4"), LOWER, Some("lower_id")),
             (Some("4"), "", Some("lower_id")),
             (Some("4"), r#"{"type":"hydration","eventId":4,"features":[]}"#, None),
@@ -261,6 +262,11 @@ mod tests {
                 "the second one is as good as any"
             );
         }
+        // One without any id is none.
+        let mut position = at_40();
+        position.begin();
+        assert_eq!(update(&mut position, None, ""), (true, None));
+        assert_eq!(update(&mut position, Some("4"), LOWER), (true, Some("lower_id")));
         let mut position = at_40();
         assert_eq!(update(&mut position, Some("40-0badcafe"), REMOVED), (true, None));
         position.begin();
