@@ -130,7 +130,7 @@ fn old_targets_mean_ours() {
             let mut command = Brink::command(&["offline", "-b", &path, "-c", TOKEN]);
             Brink::start_with(command.env("RUST_LOG", format!("off,{target}=info")))
         };
-        assert!(said(brink).contains("brink::app: Edge is listening to HTTP traffic on"), "{target}");
+        assert!(said(brink).contains("brink::app::open: Edge is listening to HTTP traffic on"), "{target}");
     }
 }
 
