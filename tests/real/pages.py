@@ -45,7 +45,7 @@ def status_page_shows_what_is(play):
     features = len(play.features(play.brink.url, play.tokens["BACKEND"])["features"])
     development = next(row for row in told["environments"] if row[0] == "development")
     assert development[1] == str(features), f"{development} for {features} features"
-    assert all(revision.isdigit() for *_, revision in told["environments"]), told["environments"]
+    assert all(revision.isdigit() and kept == "polling" for *_, revision, kept in told["environments"]), told["environments"]
     assert_no_secrets(play, page)
 
 
