@@ -1,4 +1,5 @@
-//! What a shard evaluates with, and what it keeps of a request that is left unfinished.
+//! What a shard evaluates with, and what it keeps of a request that is left unfinished. Deltas, which are not evaluated,
+//! come in at the answer.
 //!
 //! ```text
 //!   context -> begin --Done--> answer -> pressed in pieces -> sent
@@ -15,6 +16,7 @@ use brink_shards::http::path;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use super::{
+    entity::Entity,
     frontend::Wanted,
     gzip::Gzip,
     kept::KeptAnswers,
@@ -22,7 +24,6 @@ use super::{
 };
 use crate::{
     evaluate::{Ask, Context, Engine, List, Notes, Progress, Rest, Scratch},
-    features::etag::Etag,
     snapshot::{FrontendState, Snapshot},
     tokens::scope::Scope,
 };
@@ -77,8 +78,8 @@ pub struct Unfinished {
 pub enum Stage {
     /// To evaluate the rest.
     Evaluate(Left),
-    /// To compress the rest of the answer, which has this tag.
-    Press(Etag, Box<Gzip>),
+    /// To compress the rest of the answer, which is known by this.
+    Press(Entity, Box<Gzip>),
 }
 
 /// Where an evaluation goes on.
@@ -216,11 +217,12 @@ fn place(snapshot: &Snapshot, scope: usize) -> Option<(&Engine, &Scope)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::features::etag::Etag;
 
     #[test]
     fn so_many_are_left_and_no_more() {
         let mut evaluator = Evaluator::new(1);
-        let stage = || Stage::Press(Etag::of(b""), Box::default());
+        let stage = || Stage::Press(Entity::of(Etag::of(b"")), Box::default());
         let mut left: Vec<_> = (0..UNFINISHED_MAX).map(|_| evaluator.leave(None, stage()).ok()).collect();
         assert!(left.iter().all(Option::is_some));
         assert_eq!(evaluator.unfinished(), UNFINISHED_MAX);

@@ -7,22 +7,16 @@
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
-use brink_shards::{
-    Body, Call, Outcome, Reply, Request, Unfinished as Kept,
-    http::{
-        accept_encoding::{self, Choice, Coding, Offered},
-        head::Method,
-    },
-};
+use brink_shards::{Body, Call, Outcome, Request, Unfinished as Kept, http::head::Method};
 
 use super::{
     Edge,
     client::is_known_to_client,
+    entity::Entity,
     evaluator::{Evaluated, Evaluator, Left, Stage, Unfinished},
     failure::Failure,
-    gzip::{Gzip, Pressed},
     json_body,
-    limits::{GZIP_BYTES_MIN, SLICE_GZIP_BYTES, SLICE_WORK},
+    limits::SLICE_WORK,
 };
 use crate::{
     evaluate::{BadContext, Context},
@@ -30,8 +24,6 @@ use crate::{
     messages::Verdict,
     snapshot::FrontendState,
 };
-
-const ENTITY: &[u8] = b"content-type: application/json\r\nvary: accept-encoding\r\n";
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,8 +82,8 @@ impl Edge {
         let evaluator = &mut *self.evaluator.borrow_mut();
         evaluator.exchange(&mut unfinished);
         match unfinished.stage.take() {
-            Some(Stage::Press(tag, gzip)) => {
-                Ok(self.send_pressed(evaluator, Some(unfinished), (tag, gzip), request, call))
+            Some(Stage::Press(entity, gzip)) => {
+                Ok(self.send_pressed(evaluator, Some(unfinished), (entity, gzip), request, call))
             }
             Some(Stage::Evaluate(left)) => match evaluator.go_on(left, SLICE_WORK) {
                 Evaluated::Done => Ok(self.send_evaluated(evaluator, Some(unfinished), request, call)),
@@ -136,77 +128,12 @@ impl Edge {
         call: &mut Call<'_, Verdict>,
     ) -> Outcome {
         let answer = &evaluator.sheet.answer;
-        let tag = Etag::of(answer);
-        if is_known_to_client(request, &tag) {
-            return self.evaluated(304, &tag, request, call).send(Body::None);
+        let content = Etag::of(answer);
+        if is_known_to_client(request, &content) {
+            return self.begin_entity(304, Entity::of(content), request, call).send(Body::None);
         }
-        match chosen(request, answer.len()) {
-            Choice::NotAcceptable => self.evaluated(406, &tag, request, call).send(Body::Bytes(answer)),
-            // The answer to HEAD describes the answer as it is: nothing is compressed to know a length.
-            Choice::Use(Coding::Gzip) if request.head.method != Method::Head => {
-                if let Some(kept) = evaluator.kept.find(&tag) {
-                    return self.gzipped(&tag, request, call).send(Body::Shared(&kept));
-                }
-                let gzip = evaluator.take_gzip();
-                self.send_pressed(evaluator, held, (tag, gzip), request, call)
-            }
-            Choice::Use(_) => self.evaluated(200, &tag, request, call).send(Body::Bytes(answer)),
-        }
+        self.send_entity(evaluator, held, Entity::of(content), request, call)
     }
-
-    /// Compresses the answer in the sheet and sends it.
-    fn send_pressed(
-        &self,
-        evaluator: &mut Evaluator,
-        held: Option<Box<Unfinished>>,
-        (tag, mut gzip): (Etag, Box<Gzip>),
-        request: &Request<'_>,
-        call: &mut Call<'_, Verdict>,
-    ) -> Outcome {
-        let mut pressed = gzip.take(&evaluator.sheet.answer, SLICE_GZIP_BYTES);
-        if pressed == Pressed::Partly {
-            match evaluator.leave(held, Stage::Press(tag, gzip)) {
-                Ok(unfinished) => return Outcome::Yield(unfinished),
-                Err(Stage::Press(_, back)) => gzip = back,
-                Err(Stage::Evaluate(_)) => gzip = evaluator.take_gzip(),
-            }
-            pressed = gzip.take(&evaluator.sheet.answer, usize::MAX);
-        }
-        let outcome = if pressed == Pressed::Whole {
-            let kept = evaluator.kept.keep(&tag, gzip.bytes());
-            let body = kept.as_ref().map_or(Body::Bytes(gzip.bytes()), Body::Shared);
-            self.gzipped(&tag, request, call).send(body)
-        } else {
-            self.evaluated(200, &tag, request, call).send(Body::Bytes(&evaluator.sheet.answer))
-        };
-        evaluator.put_back_gzip(gzip);
-        outcome
-    }
-
-    /// Begins an answer that is described by this tag.
-    fn evaluated<'c>(
-        &self,
-        status: u16,
-        tag: &Etag,
-        request: &Request<'_>,
-        call: &'c mut Call<'_, Verdict>,
-    ) -> Reply<'c> {
-        let reply = call.reply(status).lines(ENTITY).header("etag", tag.as_bytes());
-        self.rules.cors.add(request, reply)
-    }
-
-    fn gzipped<'c>(&self, tag: &Etag, request: &Request<'_>, call: &'c mut Call<'_, Verdict>) -> Reply<'c> {
-        self.evaluated(200, tag, request, call).header("content-encoding", b"gzip")
-    }
-}
-
-/// The coding of an answer of this length, by the rules of stored bodies: only that gzip is all there is.
-fn chosen(request: &Request<'_>, answer_bytes: usize) -> Choice {
-    if request.head.known.accept_encoding.is_none() {
-        return Choice::Use(Coding::Identity);
-    }
-    let gzip = answer_bytes >= GZIP_BYTES_MIN;
-    accept_encoding::choose(request.head.lines("accept-encoding"), Offered { gzip, br: false, zstd: false })
 }
 
 /// Reads the context from where the method has it. Breaks off to read the body first.

@@ -1,5 +1,5 @@
 //! Compressing an answer made for one request, in pieces of bounded size. Owned by a shard, which reuses it: only
-//! [`super::evaluator`] compresses on a shard, stored bodies are compressed on a control thread.
+//! [`super::entity`] compresses on a shard, stored bodies are compressed on a control thread.
 //!
 //! Only gzip: every client that takes a better coding takes it as well.
 

@@ -15,6 +15,7 @@ mod cors;
 mod delta;
 mod desk;
 mod docs;
+mod entity;
 mod evaluator;
 mod failure;
 mod frontend;

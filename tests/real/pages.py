@@ -45,7 +45,7 @@ def status_page_shows_what_is(play):
     features = len(play.features(play.brink.url, play.tokens["BACKEND"])["features"])
     development = next(row for row in told["environments"] if row[0] == "development")
     assert development[1] == str(features), f"{development} for {features} features"
-    assert all(revision.isdigit() for *_, revision in told["environments"]), told["environments"]
+    assert all(revision.isdigit() and kept == "polling" for *_, revision, kept in told["environments"]), told["environments"]
     assert_no_secrets(play, page)
 
 
@@ -89,7 +89,7 @@ def plots(told, length):
 def openapi_page_shows_all_operations(play):
     document = fetch_json(f"{play.shown.url}/docs/openapi.json")
     operations = {f"{verb}{BASE_PATH}{path}" for path, verbs in document["paths"].items() for verb in verbs}
-    assert len(operations) == 14, sorted(operations)
+    assert len(operations) == 16, sorted(operations)
     # With a password in the address, too, as one that follows a link has it.
     for url in (play.shown.url, with_password(play.shown.url)):
         page = play.browser.open(f"{url}/docs/openapi")

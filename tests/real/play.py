@@ -35,6 +35,8 @@ class Play:
         self.users = []
         # Edges below edges.
         self.chains = []
+        # Edges that send streams, and the SDKs that follow them.
+        self.streams = None
         # A browser, and the brink whose pages it shows while there is load on it.
         self.browser = None
         self.shown = None
@@ -51,7 +53,7 @@ class Play:
 
     def end(self):
         brinks = (*self.chains, self.reporter, self.shown, self.brink)
-        for actor in (self.watcher, self.visitors, *self.users, self.browser, self.load, *brinks, self.server):
+        for actor in (self.watcher, self.visitors, *self.users, self.streams, self.browser, self.load, *brinks, self.server):
             if actor:
                 actor.stop()
 

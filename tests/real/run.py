@@ -20,6 +20,7 @@ import frontend
 import outages
 import pages
 import scrape
+import streams
 import usage
 from play import BACKEND_TOKENS, Play
 from stage import SDKS
@@ -38,6 +39,7 @@ def checks(play):
     yield "usage arrives at the server", usage.usage_arrives_at_the_server
     yield from usage_checks()
     yield from chain.checks(play, "chain", "brink below brink", play.program, play.program)
+    yield from stream_checks()
     yield from page_checks()
     yield "an SDK sees a flip", backend.sdk_sees_a_flip
     yield "brink keeps serving while the server hangs", outages.keeps_serving_while_the_server_hangs
@@ -88,6 +90,12 @@ def usage_checks():
     yield "usage waits while the server is gone", usage.usage_waits_while_the_server_is_gone
     yield "brink is restarted with usage waiting", usage.brink_is_restarted
     yield "each evaluation is counted once", usage.each_evaluation_is_counted_once
+
+
+def stream_checks():
+    yield "SDKs connect to streams", streams.sdks_connect
+    yield "SDKs see a flip by streams and deltas", streams.sdks_see_a_flip
+    yield "SDKs come back to streams after a restart", streams.sdks_come_back_after_a_restart
 
 
 def page_checks():

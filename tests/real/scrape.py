@@ -8,7 +8,8 @@ from play import same
 from stage import ENVIRONMENT, request, sdk_command
 
 # What the reference edge would show after this play (metrics.md 3.2), with labels;
-# counters without "_total", as the parser has them. Streams are not part of it yet.
+# counters without "_total", as the parser has them. Those of streams are there once
+# somebody has opened one: streams.py looks at them.
 INSTANCE = {"app_name", "instance_id"}
 REQUEST = INSTANCE | {"endpoint", "method", "status"}
 ANSWER = INSTANCE | {"status_code"}

@@ -199,7 +199,7 @@ SDKS = ("node", "python", "rust")
 
 
 def sdk_command(sdk, what):
-    """The program that makes an SDK `evaluate`, or `use`, flags."""
+    """The program that makes an SDK `evaluate`, `use` or `watch` flags."""
     return {
         "node": [node(), str(ROOT / f"tests/sdk/node/{what}.mjs")],
         "python": [str(WORK / "sdk/python/bin/python"), str(ROOT / f"tests/sdk/python/{what}.py")],
@@ -228,18 +228,25 @@ def sdk_answers(sdk, url, token, flags, contexts):
 
 
 class Watcher:
-    """A Node SDK that stays up and tells of changes to one flag."""
+    """An SDK that stays up and tells of changes to one flag."""
 
-    def __init__(self, url, token, flag):
-        command = [node(), str(ROOT / "tests/sdk/node/watch.mjs"), url, token, flag]
+    def __init__(self, url, token, flag, sdk="node", mode="polling"):
+        command = [*sdk_command(sdk, "watch"), url, token, flag, mode]
         self.process = subprocess.Popen(command, env=sdk_environment(), stdout=subprocess.PIPE)
 
     def expect(self, word, seconds):
-        readable, _, _ = select.select([self.process.stdout], [], [], seconds)
+        readable, _, _ = select.select([self], [], [], seconds)
         assert readable, f"the SDK did not see {word!r} within {seconds} s"
+        self.take(word)
+
+    def take(self, word):
+        """Reads what is there to be read, which must be this."""
         # Unbuffered, so that select never misses a line that Python holds already.
-        got = os.read(self.process.stdout.fileno(), 64).decode().strip()
+        got = os.read(self.fileno(), 64).decode().strip()
         assert got == word, f"the SDK saw {got!r}, not {word!r}"
+
+    def fileno(self):
+        return self.process.stdout.fileno()
 
     def stop(self):
         self.process.kill()

@@ -1,6 +1,10 @@
 //! `/api/client/delta`: tags, windows and prefixes.
 
-use super::*;
+use super::{
+    frontend::{read, ungzipped, until_answered},
+    *,
+};
+use crate::serve::limits::{GZIP_BYTES_MIN, SLICE_GZIP_BYTES};
 
 const DELTA: &str = "/api/client/delta";
 
@@ -91,6 +95,80 @@ fn head_has_no_body() {
     let answer = bench().ask(&Sent { method: "HEAD", token: Some(TOKEN), ..Sent::get(DELTA) });
     let length = hydration(42, &[BASKET_ON, CHECKOUT]).len().to_string();
     assert_eq!((answer.status, answer.header("content-length")), (200, Some(&*length)));
+}
+
+/// A flag that is this long, or a little longer.
+fn flag(name: &str, bytes: usize) -> String {
+    let description = "d".repeat(bytes);
+    format!(
+        r#"{{"name":"{name}","description":"{description}","enabled":true,"project":"p1","strategies":[]}}"#
+    )
+}
+
+fn with_gzip(target: &str, tag: Option<&str>) -> Vec<u8> {
+    let tag = tag.map(|tag| ("if-none-match", tag));
+    let headers = [("accept-encoding", "gzip, deflate")].into_iter().chain(tag).collect();
+    Sent { token: Some(TOKEN), headers, ..Sent::get(target) }.bytes()
+}
+
+#[test]
+fn longer_answers_are_compressed() {
+    let long = flag("long", GZIP_BYTES_MIN);
+    let mut bench = Bench::edge();
+    bench.apply(served(&[(&[BASKET], 40), (&[BASKET, &long], 41), (&[BASKET_ON, &long], 42)]));
+    let mut check = |target: &str, tag: Option<&str>, expected: (u16, &str, bool)| {
+        let (status, head, body) = read(&bench.connection.exchange(&with_gzip(target, tag)));
+        let is_gzip = head.contains("content-encoding: gzip\r\n");
+        let body = if is_gzip { ungzipped(&body) } else { body };
+        let body = String::from_utf8(body).expect("text");
+        assert_eq!((status, &*body, is_gzip), expected, "{target} {tag:?}");
+        assert!(head.contains("etag: \"42\"\r\n"), "the tag is where it leads: {head}");
+        assert!(head.contains("vary: accept-encoding\r\n"), "{head}");
+    };
+    let all = hydration(42, &[BASKET_ON, &long]);
+    // The second one is a kept one.
+    for tag in [None, Some("\"39\"")] {
+        check(DELTA, tag, (200, &all, true));
+    }
+    check("/api/client/delta?namePrefix=long", None, (200, &hydration(42, &[&long]), true));
+    check("/api/client/delta?namePrefix=Bas", None, (200, &hydration(42, &[BASKET_ON]), false));
+    check(DELTA, Some("\"41\""), (200, &updated(42, BASKET_ON), false));
+    check(DELTA, Some("\"42\""), (304, "", false));
+}
+
+#[test]
+fn what_is_kept_has_the_tag_of_who_asks() {
+    // The revision came again with another list, of which p1 sees nothing: its tag is the plain one still.
+    let long = flag("long", GZIP_BYTES_MIN);
+    let mut bench = Bench::edge();
+    bench.apply(served(&[(&[BASKET, &long], 42), (&[BASKET_ON, &long], 42)]));
+    let mut tag = |token: &str| {
+        let headers = vec![("accept-encoding", "gzip")];
+        let sent = Sent { token: Some(token), headers, ..Sent::get("/api/client/delta?namePrefix=long") };
+        let (_, head, body) = read(&bench.connection.exchange(&sent.bytes()));
+        assert_eq!(String::from_utf8(ungzipped(&body)).expect("text"), hydration(42, &[&long]));
+        let (_, tag) = head.split_once("etag: ").expect("a tag");
+        tag.lines().next().unwrap_or_default().to_owned()
+    };
+    let tags = [TOKEN, TOKEN_P1, TOKEN].map(&mut tag);
+    assert!(tags[0].starts_with("\"42-"), "{tags:?}");
+    assert_eq!([&*tags[1], &*tags[2]], ["\"42\"", &*tags[0]]);
+}
+
+#[test]
+fn very_long_answers_are_compressed_in_turns() {
+    let long = flag("long", 2 * SLICE_GZIP_BYTES);
+    let mut bench = Bench::edge();
+    bench.apply(served(&[(&[&long], 40)]));
+    let sent = bench.connection.exchange(&with_gzip(DELTA, None));
+    // What is published meanwhile changes neither content nor tag.
+    bench.apply(served(&[(&[&long], 40), (&[BASKET], 42)]));
+    let (sent, turns) = until_answered(&mut bench, sent);
+    assert_eq!(turns, 2);
+    let (status, head, body) = read(&sent);
+    assert_eq!(status, 200);
+    assert!(head.contains("etag: \"40\"\r\n") && head.contains("content-encoding: gzip\r\n"), "{head}");
+    assert_eq!(String::from_utf8(ungzipped(&body)).expect("text"), hydration(40, &[&long]));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::{
     evaluate::{Ask, Context, Engine, Scratch, VALUE_BYTES_MAX},
     features::etag::Etag,
     serve::{
+        entity::Entity,
         evaluator::Stage,
         limits::{GZIP_BYTES_MIN, SLICE_GZIP_BYTES, UNFINISHED_MAX},
     },
@@ -71,21 +72,21 @@ fn long_request(character: &str, headers: &str) -> Vec<u8> {
 }
 
 /// Status, lines of the head, and body.
-fn read(sent: &[u8]) -> (u16, String, Vec<u8>) {
+pub(super) fn read(sent: &[u8]) -> (u16, String, Vec<u8>) {
     let end = sent.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a head");
     let (head, body) = sent.split_at(end + 4);
     let head = String::from_utf8(head.to_vec()).expect("text");
     (head[9..12].parse().expect("a status"), head, body.to_vec())
 }
 
-fn ungzipped(body: &[u8]) -> Vec<u8> {
+pub(super) fn ungzipped(body: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     flate2::read::GzDecoder::new(body).read_to_end(&mut out).expect("gzip");
     out
 }
 
 /// Turns until the answer is there, and how many there were.
-fn until_answered(bench: &mut Bench, mut sent: Vec<u8>) -> (Vec<u8>, usize) {
+pub(super) fn until_answered(bench: &mut Bench, mut sent: Vec<u8>) -> (Vec<u8>, usize) {
     let mut turns = 0;
     while bench.connection.yields() {
         assert_eq!(sent, b"", "nothing is sent before the end");
@@ -204,7 +205,7 @@ fn when_too_many_are_left_the_next_is_answered_at_once() {
     let mut bench = bench(&engine);
     let left: Vec<_> = {
         let mut evaluator = bench.connection.service.evaluator.borrow_mut();
-        let stage = || Stage::Press(Etag::of(b""), Box::default());
+        let stage = || Stage::Press(Entity::of(Etag::of(b"")), Box::default());
         (0..UNFINISHED_MAX).map(|_| evaluator.leave(None, stage()).ok()).collect()
     };
     for headers in ["", "accept-encoding: gzip\r\n"] {

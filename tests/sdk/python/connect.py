@@ -11,9 +11,12 @@ def connect(url, token, folder, app_name="sdk-python", **options):
     # The SDK keeps flags in a folder that survives the process, and would answer
     # from there in place of a server that does not: give it a new one.
     fetched = threading.Event()
+    # A stream says nothing but this, and only when it has been opened.
+    is_streaming = options.get("experimental_mode", {}).get("type") == "streaming"
+    awaited = UnleashEventType.READY if is_streaming else UnleashEventType.FETCHED
 
     def on_event(event):
-        if event.event_type == UnleashEventType.FETCHED:
+        if event.event_type == awaited:
             fetched.set()
 
     client = UnleashClient(
