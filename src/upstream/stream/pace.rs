@@ -10,12 +10,15 @@ use rand::Rng;
 
 use super::super::backoff::{Backoff, between};
 
-/// After failures in a row: 1, 2, 4 … 60 s.
+/// So many waits in a row are short, about half a minute in all: who has lost a stream for that long has it again within
+/// three seconds of upstream's return.
+const SHORT_TIMES: u32 = 20;
+/// Those waits.
+const SHORT: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(2_500)];
+/// After more failures in a row: 1, 2, 4 … 60 s.
 const BACKOFF: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(60) };
 /// A fleet that starts together does not connect together.
 const START_MAX: Duration = Duration::from_secs(2);
-/// Between the first end of a healthy connection and the next one.
-const FIRST: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(3)];
 /// A connection that lasted so long was a good one.
 pub const HEALTHY: Duration = Duration::from_secs(60);
 /// The longest wait that `Retry-After` gets.
@@ -83,19 +86,25 @@ impl Pace {
             self.failures = 0;
         }
         self.failures = self.failures.saturating_add(1);
-        let base = self.retry.unwrap_or(BACKOFF.base);
-        let backoff = Backoff { base, ..BACKOFF };
         match end {
             End::Denied => between(BACKOFF.cap / 2, BACKOFF.cap, random),
             End::Refused { retry_after: Some(asked) } => {
                 let asked = asked.min(RETRY_AFTER_MAX);
-                backoff.delay(self.failures, random).max(between(asked, asked.mul_f64(1.1), random))
+                self.unasked(random).max(between(asked, asked.mul_f64(1.1), random))
             }
-            End::Ended | End::Silent | End::Rehydrate if self.failures == 1 => match self.retry {
+            _ => self.unasked(random),
+        }
+    }
+
+    /// The wait if upstream's answer asks for none.
+    fn unasked(&self, random: &mut impl Rng) -> Duration {
+        let base = self.retry.unwrap_or(BACKOFF.base);
+        match self.failures.checked_sub(SHORT_TIMES) {
+            Some(beyond @ 1..) => Backoff { base, ..BACKOFF }.delay(beyond, random),
+            _ => match self.retry {
                 Some(asked) => between(asked, asked.mul_f64(1.5), random),
-                None => between(FIRST[0], FIRST[1], random),
+                None => between(SHORT[0], SHORT[1], random),
             },
-            _ => backoff.delay(self.failures, random),
         }
     }
 }
@@ -163,28 +172,28 @@ mod tests {
     fn the_reconnect_table() {
         let wants = |seconds| End::Refused { retry_after: Some(Duration::from_secs(seconds)) };
         for (end, times, up, retry, low, high) in [
-            (End::Unreachable, 1, 0, None, 500, 1_000),
-            (End::Unreachable, 2, 0, None, 500, 2_000),
-            (End::Unreachable, 5, 0, None, 500, 16_000),
-            (End::Unreachable, 30, 0, None, 500, 60_000),
-            (REFUSED, 1, 0, None, 500, 1_000),
-            (REFUSED, 7, 0, None, 500, 60_000),
+            // Short ones first, however the connection ended.
+            (End::Unreachable, 1, 0, None, 500, 2_500),
+            (End::Ended, 1, 0, None, 500, 2_500),
+            (End::Silent, 1, 90, None, 500, 2_500),
+            (End::Rehydrate, 1, 5, None, 500, 2_500),
+            (REFUSED, 20, 0, None, 500, 2_500),
+            // Then longer and longer, unless one was healthy.
+            (End::Unreachable, 21, 0, None, 500, 1_000),
+            (REFUSED, 22, 0, None, 500, 2_000),
+            (End::Ended, 25, 0, None, 500, 16_000),
+            (End::Rehydrate, 50, 5, None, 500, 60_000),
+            (End::Ended, 50, 60, None, 500, 2_500),
+            // What upstream's answer asked for.
             (wants(20), 1, 0, None, 20_000, 22_000),
             (wants(4_000), 1, 0, None, 300_000, 330_000),
             (End::Denied, 1, 0, None, 30_000, 60_000),
             (End::Denied, 9, 0, None, 30_000, 60_000),
-            // Ends of a stream that was open: a while first, then as other failures, unless it was healthy.
-            (End::Ended, 1, 0, None, 500, 3_000),
-            (End::Ended, 4, 0, None, 500, 8_000),
-            (End::Ended, 4, 60, None, 500, 3_000),
-            (End::Silent, 1, 90, None, 500, 3_000),
-            (End::Rehydrate, 1, 5, None, 500, 3_000),
-            (End::Rehydrate, 9, 5, None, 500, 60_000),
             // What the stream asked for, within bounds.
             (End::Ended, 1, 5, Some(5_000), 5_000, 7_500),
             (End::Ended, 1, 5, Some(1), 1_000, 1_500),
             (End::Ended, 1, 5, Some(9_000_000), 60_000, 90_000),
-            (End::Ended, 3, 5, Some(5_000), 2_500, 20_000),
+            (End::Ended, 22, 5, Some(5_000), 2_500, 10_000),
         ] {
             check(end, times, up, retry, low, high);
         }
