@@ -22,6 +22,8 @@ mod prepare;
 mod redis;
 #[path = "persist/relay.rs"]
 mod relay;
+#[path = "persist/round_trip.rs"]
+mod round_trip;
 #[path = "persist/s3.rs"]
 mod s3;
 #[path = "edge/scene.rs"]

@@ -17,7 +17,8 @@ use crate::{
     brink::{Brink, PATIENCE, file_of, run},
     fake_upstream::ClosedPort,
     folder::stop,
-    scene::{TOKEN, document, edge, features, prepare, readiness, serves, upstream},
+    round_trip,
+    scene::{TOKEN, document, edge, features, prepare, serves, upstream},
 };
 
 /// A Redis of our own, without persistence; ended when dropped.
@@ -89,24 +90,14 @@ fn free_port() -> u16 {
     }
 }
 
-/// Saves with one edge, and starts another without upstream.
 #[track_caller]
 fn check_round_trip(args: &[&str], prepare_command: impl Fn(&mut Command)) {
-    let up = upstream();
     let command = |url: &str| {
         let mut command = Brink::command(&edge(url, &[&["-t", TOKEN], args].concat()));
         prepare_command(&mut command);
         command
     };
-    let brink = Brink::start_with(&mut command(&up.url()));
-    serves(&brink, TOKEN, &["old"]);
-    let log = stop(brink);
-    assert!(!log.contains("WARN") && !log.contains("s3cret-of-redis"), "{log}");
-    let nobody = ClosedPort::reserve();
-    let brink = Brink::start_with(&mut command(&nobody.url()));
-    serves(&brink, TOKEN, &["old"]);
-    assert_eq!(readiness(&brink), 200);
-    stop(brink);
+    round_trip::check(command, "s3cret-of-redis");
 }
 
 #[test]

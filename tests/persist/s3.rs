@@ -17,8 +17,8 @@ use std::{
 use crate::{
     brink::{Brink, Client, PATIENCE, Response, run},
     fake_upstream::ClosedPort,
-    folder::stop,
-    scene::{TOKEN, edge, readiness, serves, upstream},
+    round_trip,
+    scene::{TOKEN, edge, serves, upstream},
 };
 
 const BUCKET: &str = "flags";
@@ -94,25 +94,15 @@ impl Drop for S3Server {
     }
 }
 
-/// Saves with one edge, and starts another without upstream; returns what the first one logged.
 #[track_caller]
 fn check_round_trip(variables: &[(&str, &str)], args: &[&str]) {
-    let up = upstream();
     let command = |url: &str| {
         let mut command =
             Brink::command(&edge(url, &[&["-t", TOKEN, "--s3-bucket-name", BUCKET], args].concat()));
         command.envs(variables.iter().copied()).env("HOME", "/nowhere");
         command
     };
-    let brink = Brink::start_with(&mut command(&up.url()));
-    serves(&brink, TOKEN, &["old"]);
-    let log = stop(brink);
-    assert!(!log.contains("WARN") && !log.contains("s3cret-of-s3"), "{log}");
-    let nobody = ClosedPort::reserve();
-    let brink = Brink::start_with(&mut command(&nobody.url()));
-    serves(&brink, TOKEN, &["old"]);
-    assert_eq!(readiness(&brink), 200);
-    stop(brink);
+    round_trip::check(command, "s3cret-of-s3");
 }
 
 #[test]
